@@ -90,6 +90,7 @@ export const errorCodes = {
   EXTRACTOR_UNAVAILABLE: operational(1933, 'HY000', true, 'no pipeline-extractor is registered', 'start one: millrace start pipeline-extractor'),
   RUNNER_UNAVAILABLE: operational(1934, 'HY000', true, 'no transform-runner is registered', 'start one: millrace start transform-runner'),
   AGGREGATOR_UNAVAILABLE: operational(1936, 'HY000', true, 'the aggregator cannot be reached', 'check the aggregator; nodes reconnect by themselves'),
+  PEER_UNAVAILABLE: operational(1942, 'HY000', true, 'a node of the cluster cannot be reached', 'check the node named; retry when it is online'),
   LEAVES_NONE: operational(1937, 'HY000', true, 'no leaf is online', 'start a leaf'),
   CLUSTER_MISMATCH: operational(1938, 'HY000', false, 'a node belongs to another cluster or has another version', 'start it with its own data directory'),
   HASH_MISMATCH: operational(1939, 'HY000', false, 'the shard hash of this build differs from the one the cluster was made with', 'run the version that wrote the data'),

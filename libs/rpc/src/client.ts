@@ -1,0 +1,201 @@
+import {
+  type CallOptions,
+  type ChannelCredentials,
+  type Client,
+  type ClientDuplexStream,
+  type ClientOptions,
+  type ClientReadableStream,
+  type ClientUnaryCall,
+  type ClientWritableStream,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { errorFromStatus } from './error-details.ts';
+import { channelOptions } from './limits.ts';
+
+export interface CallSettings {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds until the call fails with DEADLINE_EXCEEDED. */
+  readonly deadlineMs?: number;
+}
+
+type UnaryMethod<Request, Response> = (
+  request: Request,
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: Response) => void,
+) => ClientUnaryCall;
+
+type ServerStreamMethod<Request, Response> = (
+  request: Request,
+  options: Partial<CallOptions>,
+) => ClientReadableStream<Response>;
+
+type ClientStreamMethod<Request, Response> = (
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: Response) => void,
+) => ClientWritableStream<Request>;
+
+type BidirectionalMethod<Request, Response> = (options: Partial<CallOptions>) => ClientDuplexStream<Request, Response>;
+
+function optionsOf(settings: CallSettings): Partial<CallOptions> {
+  return settings.deadlineMs === undefined ? {} : { deadline: Date.now() + settings.deadlineMs };
+}
+
+function cancelOnAbort(signal: AbortSignal | undefined, call: { cancel(): void }): () => void {
+  if (signal === undefined) return () => {};
+  const cancel = () => call.cancel();
+  signal.addEventListener('abort', cancel, { once: true });
+  if (signal.aborted) cancel();
+  return () => signal.removeEventListener('abort', cancel);
+}
+
+function peerOf(client: Client): string {
+  return client.getChannel().getTarget().replace(/^dns:/, '');
+}
+
+/** Calls a unary method. Rejects with the peer's own MillraceError. */
+export function callUnary<Request, Response>(
+  client: Client,
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+  settings: CallSettings = {},
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const call = method.call(client, request, new Metadata(), optionsOf(settings), (error, response) => {
+      release();
+      if (error === null) resolve(response);
+      else reject(errorFromStatus(error, peerOf(client)));
+    });
+    const release = cancelOnAbort(settings.signal, call);
+  });
+}
+
+/** Calls a server-streaming method. Leaving the loop early cancels the call. */
+export async function* callServerStream<Request, Response>(
+  client: Client,
+  method: ServerStreamMethod<Request, Response>,
+  request: Request,
+  settings: CallSettings = {},
+): AsyncGenerator<Response, void, undefined> {
+  const call = method.call(client, request, optionsOf(settings));
+  yield* responsesOf(client, call, settings.signal);
+}
+
+async function* responsesOf<Response>(
+  client: Client,
+  call: ClientReadableStream<Response> | ClientDuplexStream<unknown, Response>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Response, void, undefined> {
+  const release = cancelOnAbort(signal, call);
+  let ended = false;
+  try {
+    for await (const response of call as AsyncIterable<Response>) yield response;
+    ended = true;
+  } catch (error) {
+    ended = true;
+    throw errorFromStatus(error, peerOf(client));
+  } finally {
+    release();
+    if (!ended) call.cancel();
+  }
+}
+
+/** Calls a client-streaming method; requests are written as fast as the peer takes them. */
+export function callClientStream<Request, Response>(
+  client: Client,
+  method: ClientStreamMethod<Request, Response>,
+  requests: AsyncIterable<Request> | Iterable<Request>,
+  settings: CallSettings = {},
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    let failure: unknown;
+    const call = method.call(client, new Metadata(), optionsOf(settings), (error, response) => {
+      release();
+      if (error === null) resolve(response);
+      else reject(failure ?? errorFromStatus(error, peerOf(client)));
+    });
+    const release = cancelOnAbort(settings.signal, call);
+    sendAll(call, requests).catch((error: unknown) => {
+      failure = error;
+      call.cancel();
+    });
+  });
+}
+
+/** Calls a bidirectional method. Leaving the loop early, or an error of `requests`, cancels the call. */
+export async function* callBidirectional<Request, Response>(
+  client: Client,
+  method: BidirectionalMethod<Request, Response>,
+  requests: AsyncIterable<Request> | Iterable<Request>,
+  settings: CallSettings = {},
+): AsyncGenerator<Response, void, undefined> {
+  const call = method.call(client, optionsOf(settings));
+  let failure: unknown;
+  sendAll(call, requests).catch((error: unknown) => {
+    failure = error;
+    call.cancel();
+  });
+  try {
+    yield* responsesOf(client, call, settings.signal);
+  } catch (error) {
+    throw failure ?? error;
+  }
+}
+
+async function sendAll<Request>(
+  call: ClientWritableStream<Request>,
+  requests: AsyncIterable<Request> | Iterable<Request>,
+): Promise<void> {
+  // The call's own error reaches its callback or reader; here it only has to end the writing.
+  let open = true;
+  const closed = new Promise<void>((resolve) => {
+    const close = () => {
+      open = false;
+      resolve();
+    };
+    call.once('close', close);
+    call.once('error', close);
+    call.once('status', close);
+  });
+  for await (const request of requests) {
+    if (!open) return;
+    if (!call.write(request)) await Promise.race([new Promise<void>((resolve) => call.once('drain', resolve)), closed]);
+  }
+  if (open) call.end();
+}
+
+/** One client per address, made on first use. */
+export class ChannelPool<C extends Client> {
+  readonly #construct: new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>) => C;
+  readonly #clients = new Map<string, C>();
+
+  constructor(
+    construct: new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>) => C,
+  ) {
+    this.#construct = construct;
+  }
+
+  /** The client for "host:port". */
+  get(address: string): C {
+    let client = this.#clients.get(address);
+    if (client === undefined) {
+      client = new this.#construct(address, credentials.createInsecure(), channelOptions);
+      this.#clients.set(address, client);
+    }
+    return client;
+  }
+
+  /** Closes one client, when its peer has left. */
+  drop(address: string): void {
+    this.#clients.get(address)?.close();
+    this.#clients.delete(address);
+  }
+
+  close(): void {
+    for (const client of this.#clients.values()) client.close();
+    this.#clients.clear();
+  }
+}

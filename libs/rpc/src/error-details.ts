@@ -1,0 +1,146 @@
+import { Metadata, type ServiceError, status as Status, type StatusObject } from '@grpc/grpc-js';
+import { type ErrorCode, errorCodes } from '@millrace/errors/codes';
+import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
+import { ErrorDetail } from '@millrace/proto/millrace/common/v1/errors';
+
+/** Trailing metadata key that carries a serialized {@link ErrorDetail}. */
+const errorDetailKey = 'millrace-error-bin';
+const causesMax = 8;
+/** gRPC refuses very long header lists, so long texts (a whole offending row) are cut here. */
+const textBytesMax = 4096;
+
+/** gRPC status of the codes that have a better one than the default of their kind. */
+const statusOf: Partial<Record<ErrorCode, Status>> = {
+  DATABASE_UNKNOWN: Status.NOT_FOUND,
+  TABLE_UNKNOWN: Status.NOT_FOUND,
+  PIPELINE_UNKNOWN: Status.NOT_FOUND,
+  TABLE_EXISTS: Status.ALREADY_EXISTS,
+  DATABASE_EXISTS: Status.ALREADY_EXISTS,
+  PIPELINE_EXISTS: Status.ALREADY_EXISTS,
+  DUPLICATE_KEY: Status.ALREADY_EXISTS,
+  ACCESS_DENIED: Status.UNAUTHENTICATED,
+  QUERY_KILLED: Status.CANCELLED,
+  DEADLINE_EXCEEDED: Status.DEADLINE_EXCEEDED,
+  RESOURCE_LIMIT: Status.RESOURCE_EXHAUSTED,
+  DISK_FULL: Status.RESOURCE_EXHAUSTED,
+  TRANSACTION_ABORTED: Status.ABORTED,
+  LOCK_TIMEOUT: Status.ABORTED,
+  INTERNAL: Status.INTERNAL,
+};
+
+function grpcStatusOf(error: MillraceError): Status {
+  return statusOf[error.code] ?? (error.kind === 'user' ? Status.INVALID_ARGUMENT : Status.UNAVAILABLE);
+}
+
+function causeMessages(error: Error): string[] {
+  const messages: string[] = [];
+  let cause: unknown = error.cause;
+  while (cause instanceof Error && messages.length < causesMax) {
+    messages.push(cut(cause.message));
+    cause = cause.cause;
+  }
+  return messages;
+}
+
+function cut(text: string): string {
+  return text.length > textBytesMax ? `${text.slice(0, textBytesMax)}…` : text;
+}
+
+/**
+ * Turns whatever a handler threw into the status that crosses the wire. A {@link MillraceError} keeps code, detail and
+ * causes; anything else is a bug and becomes INTERNAL without its inner text (the server logs it).
+ */
+export function statusFromError(error: unknown, origin: string): Partial<StatusObject> & { metadata: Metadata } {
+  const known = isMillraceError(error) ? error : new MillraceError('INTERNAL', `internal error in ${origin}`);
+  const metadata = trailersOf(error);
+  metadata.set(
+    errorDetailKey,
+    Buffer.from(
+      ErrorDetail.encode({
+        code: known.code,
+        message: cut(known.message),
+        detail: cut(known.detail ?? ''),
+        sqlState: known.sqlState,
+        mysqlNumber: known.mysqlNumber,
+        retryable: known.retryable,
+        remedy: known.remedy,
+        origin: originOf(known) ?? origin,
+        causes: causeMessages(known),
+      }).finish(),
+    ),
+  );
+  return { code: grpcStatusOf(known), details: printable(cut(known.message)), metadata };
+}
+
+/** Status details travel in an HTTP/2 header; control characters are not allowed there. */
+function printable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f]/g, ' ');
+}
+
+const origins = new WeakMap<Error, string>();
+const trailers = new WeakMap<object, Metadata>();
+
+/** Service and address where an error that came over gRPC arose, for example `leaf 127.0.0.1:50062`. */
+export function originOf(error: Error): string | undefined {
+  return origins.get(error);
+}
+
+/** Attaches extra trailing metadata to an error before it is thrown from a handler. */
+export function withTrailers<E extends Error>(error: E, extra: Readonly<Record<string, Uint8Array>>): E {
+  const metadata = trailersOf(error);
+  for (const [key, value] of Object.entries(extra)) metadata.set(key, Buffer.from(value));
+  trailers.set(error, metadata);
+  return error;
+}
+
+/** The binary trailing metadata value that came with an error, if any. */
+export function trailerOf(error: unknown, key: string): Uint8Array | undefined {
+  const value = trailersOf(error).get(key)[0];
+  return value instanceof Buffer ? value : undefined;
+}
+
+function trailersOf(error: unknown): Metadata {
+  const found = typeof error === 'object' && error !== null ? trailers.get(error) : undefined;
+  return found?.clone() ?? new Metadata();
+}
+
+/** Error codes for calls that failed without an {@link ErrorDetail}: the peer is gone, not ours, or the call ended. */
+function codeOfBareStatus(code: Status): ErrorCode {
+  switch (code) {
+    case Status.CANCELLED:
+      return 'QUERY_KILLED';
+    case Status.DEADLINE_EXCEEDED:
+      return 'DEADLINE_EXCEEDED';
+    case Status.RESOURCE_EXHAUSTED:
+      return 'RESOURCE_LIMIT';
+    case Status.UNAVAILABLE:
+      return 'PEER_UNAVAILABLE';
+    default:
+      return 'INTERNAL';
+  }
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'metadata' in error;
+}
+
+/** Rebuilds the error of the peer from a failed call. `peer` names whom was called, for errors without details. */
+export function errorFromStatus(error: unknown, peer: string): Error {
+  if (!isServiceError(error)) return error instanceof Error ? error : new Error(String(error));
+  const raw = error.metadata.get(errorDetailKey)[0];
+  let known: MillraceError;
+  if (raw instanceof Buffer) {
+    const detail = ErrorDetail.decode(raw);
+    const code: ErrorCode = Object.hasOwn(errorCodes, detail.code) ? (detail.code as ErrorCode) : 'INTERNAL';
+    known = new MillraceError(code, detail.message, {
+      ...(detail.detail === '' ? {} : { detail: detail.detail }),
+      ...(detail.causes.length === 0 ? {} : { cause: new Error(detail.causes.join(': ')) }),
+    });
+    origins.set(known, detail.origin);
+  } else {
+    known = new MillraceError(codeOfBareStatus(error.code), `call to ${peer} failed: ${error.details}`, { cause: error });
+    origins.set(known, peer);
+  }
+  trailers.set(known, error.metadata);
+  return known;
+}

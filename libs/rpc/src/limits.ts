@@ -1,0 +1,24 @@
+import type { ChannelOptions } from '@grpc/grpc-js';
+
+/** Largest message either side accepts, in bytes. */
+export const messageBytesMax = 64 * 1024 * 1024;
+
+/**
+ * Size of one message of a bulk stream, in bytes. Around 1 MB is where grpc-js reaches its best rate; 64 KB messages
+ * are several times slower.
+ */
+export const bulkChunkBytes = 1024 * 1024;
+
+export const channelOptions: ChannelOptions = {
+  'grpc.max_receive_message_length': messageBytesMax,
+  'grpc.max_send_message_length': messageBytesMax,
+  // Megabytes. The default of 10 ends sessions that carry several 1 MB messages at once.
+  'grpc-node.max_session_memory': 1024,
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.min_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  // Otherwise channels with equal targets share connections across pools, and closing one pool disturbs another.
+  'grpc.use_local_subchannel_pool': 1,
+};

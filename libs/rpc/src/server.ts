@@ -1,0 +1,126 @@
+import {
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { readFileSync } from 'node:fs';
+import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { MillraceError } from '@millrace/errors/millrace-error';
+import {
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthService,
+  type HealthServer,
+} from '@millrace/proto/grpc/health/v1/health';
+import type { Logger } from '@millrace/runtime/logger';
+import { Handlers } from './handlers.ts';
+import { channelOptions } from './limits.ts';
+
+/** A service with its handlers, as `RpcServer` takes it. */
+export interface ServiceBinding {
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+export interface RpcServerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly services: readonly ServiceBinding[];
+  readonly logger: Logger;
+  /** Offers server reflection; for the ports that clients use. */
+  readonly reflection?: boolean;
+}
+
+/**
+ * A gRPC server with the standard health service. `start` serves at once but reports NOT_SERVING until `ready()`;
+ * `drain` reports NOT_SERVING again and waits for calls to end; `stop` cancels what is left.
+ */
+export class RpcServer {
+  readonly #options: RpcServerOptions;
+  readonly #server = new Server(channelOptions);
+  #serving = false;
+  readonly #watchers = new Set<() => void>();
+
+  constructor(options: RpcServerOptions) {
+    this.#options = options;
+    for (const { definition, implementation } of options.services) this.#server.addService(definition, implementation);
+    this.#server.addService(HealthService, this.#health());
+    if (options.reflection === true) {
+      const descriptors = readFileSync(new URL(import.meta.resolve('@millrace/proto/descriptor-set.binpb')));
+      new ReflectionService(loadFileDescriptorSetFromBuffer(descriptors)).addToServer(this.#server);
+    }
+  }
+
+  /** Binds and serves; resolves to the port. Throws OPTION_INVALID when the address cannot be bound. */
+  start(): Promise<number> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+        if (error === null) resolve(bound);
+        else reject(new MillraceError('OPTION_INVALID', `cannot listen on ${host}:${port}`, { cause: error }));
+      });
+    });
+  }
+
+  ready(): void {
+    this.#setServing(true);
+  }
+
+  /** Refuses new calls and waits for open ones, at most `deadlineMs`. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#setServing(false);
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([
+      new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve())),
+      new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, deadlineMs);
+      }),
+    ]);
+    clearTimeout(timer);
+  }
+
+  stop(): void {
+    this.#setServing(false);
+    this.#server.forceShutdown();
+  }
+
+  #setServing(serving: boolean): void {
+    this.#serving = serving;
+    for (const notify of this.#watchers) notify();
+  }
+
+  #status(): { status: ServingStatus } {
+    return { status: this.#serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING };
+  }
+
+  #health(): HealthServer {
+    const handlers = new Handlers('health', this.#options.logger);
+    const watch = (signal: AbortSignal) => this.#watch(signal);
+    return {
+      check: handlers.unary(() => Promise.resolve(this.#status())),
+      watch: handlers.serverStreaming((_request, { signal }) => watch(signal)),
+    };
+  }
+
+  async *#watch(signal: AbortSignal): AsyncGenerator<{ status: ServingStatus }> {
+    let last: ServingStatus | undefined;
+    while (!signal.aborted) {
+      const current = this.#status();
+      if (current.status !== last) {
+        last = current.status;
+        yield current;
+      }
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          this.#watchers.delete(done);
+          signal.removeEventListener('abort', done);
+          resolve();
+        };
+        this.#watchers.add(done);
+        signal.addEventListener('abort', done, { once: true });
+      });
+    }
+  }
+}

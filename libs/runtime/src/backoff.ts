@@ -1,0 +1,48 @@
+/** Waits, or rejects with the signal's reason as soon as it aborts. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', abort, { once: true });
+  });
+}
+
+export interface RetryOptions {
+  /** Attempts in all; Infinity goes on until the signal aborts. */
+  readonly attemptsMax: number;
+  readonly delayMsMin: number;
+  readonly delayMsMax: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Whether trying again can help; errors that answer false are thrown at once. */
+  readonly isRetryable: (error: unknown) => boolean;
+  /** Told before each wait, so that callers can log with rising urgency. */
+  readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void;
+  /** 0 ≤ x < 1; injected by tests. */
+  readonly random?: () => number;
+}
+
+/** Runs `attempt` until it succeeds, with delays that double up to the maximum, spread by up to a quarter. */
+export async function retry<T>(options: RetryOptions, attempt: (attemptNumber: number) => Promise<T>): Promise<T> {
+  const random = options.random ?? Math.random;
+  for (let number = 1; ; number += 1) {
+    try {
+      return await attempt(number);
+    } catch (error) {
+      if (number >= options.attemptsMax || options.signal?.aborted === true || !options.isRetryable(error)) throw error;
+      const base = Math.min(options.delayMsMax, options.delayMsMin * 2 ** Math.min(number - 1, 30));
+      const delayMs = base * (1 + random() / 4);
+      options.onRetry?.(error, number, delayMs);
+      await sleep(delayMs, options.signal);
+    }
+  }
+}
