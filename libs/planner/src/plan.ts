@@ -1,0 +1,103 @@
+import type { TableDefinition } from '@millrace/catalog/definitions';
+import type { ResultColumn, ScalarValue } from '@millrace/values/column-batch';
+
+/**
+ * What the planner hands to the executor. Plans are data: DuckDB SQL in pieces, where to run it, and how results come
+ * together. Nothing here knows of leaves' addresses or of connections.
+ */
+
+/** A piece of fragment SQL: text, or the place where a leaf puts the rows of a table over its partitions. */
+export type SqlPart =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'table'; readonly table: TableDefinition };
+
+/** Which partitions of a database a fragment or statement needs. */
+export type PartitionSet =
+  /** Every partition. */
+  | { readonly kind: 'all' }
+  /** Partitions of these shard key values (each tuple in shard key order); the executor hashes them. */
+  | { readonly kind: 'keys'; readonly table: TableDefinition; readonly keys: readonly (readonly ScalarValue[])[] }
+  /** Reference tables only: any one leaf. */
+  | { readonly kind: 'reference' }
+  /** No partition can hold a row. */
+  | { readonly kind: 'none' };
+
+/** SQL that leaves run over their partitions. */
+export interface Fragment {
+  readonly databaseId: bigint;
+  readonly databaseName: string;
+  /** Schema version the fragment was planned against. */
+  readonly schemaVersion: bigint;
+  readonly partitions: PartitionSet;
+  readonly sql: readonly SqlPart[];
+}
+
+/** A table of the merge step, named `name` in its SQL. */
+export type MergeInput =
+  | { readonly kind: 'fragment'; readonly name: string; readonly fragment: Fragment }
+  /** An information_schema view, filled by the executor. */
+  | { readonly kind: 'virtual'; readonly name: string; readonly view: string };
+
+export type SelectPlan =
+  /** One partition or leaf does all; its rows stream through. */
+  | { readonly kind: 'direct'; readonly columns: readonly ResultColumn[]; readonly fragment: Fragment }
+  /** Rows of all leaves in any order, at most `limit` of them. */
+  | {
+      readonly kind: 'concat';
+      readonly columns: readonly ResultColumn[];
+      readonly fragment: Fragment;
+      readonly limit: bigint | null;
+    }
+  /** Inputs are gathered into the aggregator's engine and `sql` runs over them. No inputs: a constant query. */
+  | {
+      readonly kind: 'merge';
+      readonly columns: readonly ResultColumn[];
+      readonly inputs: readonly MergeInput[];
+      readonly sql: string;
+    };
+
+export interface PlannedAssignment {
+  readonly column: string;
+  /** DuckDB expression; in ON DUPLICATE KEY UPDATE new values are `excluded."c"`. */
+  readonly expression: string;
+}
+
+export type OnDuplicatePlan =
+  | { readonly kind: 'error' | 'skip' | 'replace' }
+  | { readonly kind: 'update'; readonly assignments: readonly PlannedAssignment[] };
+
+/**
+ * Rows for a table: `source` gives every column of the table in order, under the table's column names, converted and
+ * checked. An AUTO_INCREMENT column is NULL where a value must be generated; the executor fills it.
+ */
+export interface InsertPlan {
+  readonly kind: 'insert';
+  readonly databaseId: bigint;
+  readonly databaseName: string;
+  readonly schemaVersion: bigint;
+  readonly table: TableDefinition;
+  readonly source: SelectPlan;
+  readonly onDuplicate: OnDuplicatePlan;
+}
+
+export interface UpdatePlan {
+  readonly kind: 'update';
+  readonly databaseId: bigint;
+  readonly databaseName: string;
+  readonly schemaVersion: bigint;
+  readonly table: TableDefinition;
+  readonly partitions: PartitionSet;
+  readonly assignments: readonly PlannedAssignment[];
+  /** DuckDB condition over the table's quoted column names; empty for every row. */
+  readonly predicate: string;
+}
+
+export interface DeletePlan {
+  readonly kind: 'delete';
+  readonly databaseId: bigint;
+  readonly databaseName: string;
+  readonly schemaVersion: bigint;
+  readonly table: TableDefinition;
+  readonly partitions: PartitionSet;
+  readonly predicate: string;
+}
