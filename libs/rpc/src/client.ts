@@ -38,7 +38,9 @@ type ClientStreamMethod<Request, Response> = (
   callback: (error: ServiceError | null, response: Response) => void,
 ) => ClientWritableStream<Request>;
 
-type BidirectionalMethod<Request, Response> = (options: Partial<CallOptions>) => ClientDuplexStream<Request, Response>;
+type BidirectionalMethod<Request, Response> = (
+  options: Partial<CallOptions>,
+) => ClientDuplexStream<Request, Response>;
 
 function optionsOf(settings: CallSettings): Partial<CallOptions> {
   return settings.deadlineMs === undefined ? {} : { deadline: Date.now() + settings.deadlineMs };
@@ -162,14 +164,19 @@ async function sendAll<Request>(
   });
   for await (const request of requests) {
     if (!open) return;
-    if (!call.write(request)) await Promise.race([new Promise<void>((resolve) => call.once('drain', resolve)), closed]);
+    if (!call.write(request))
+      await Promise.race([new Promise<void>((resolve) => call.once('drain', resolve)), closed]);
   }
   if (open) call.end();
 }
 
 /** One client per address, made on first use. */
 export class ChannelPool<C extends Client> {
-  readonly #construct: new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>) => C;
+  readonly #construct: new (
+    address: string,
+    credentials: ChannelCredentials,
+    options?: Partial<ClientOptions>,
+  ) => C;
   readonly #clients = new Map<string, C>();
 
   constructor(

@@ -50,7 +50,10 @@ function cut(text: string): string {
  * Turns whatever a handler threw into the status that crosses the wire. A {@link MillraceError} keeps code, detail and
  * causes; anything else is a bug and becomes INTERNAL without its inner text (the server logs it).
  */
-export function statusFromError(error: unknown, origin: string): Partial<StatusObject> & { metadata: Metadata } {
+export function statusFromError(
+  error: unknown,
+  origin: string,
+): Partial<StatusObject> & { metadata: Metadata } {
   const known = isMillraceError(error) ? error : new MillraceError('INTERNAL', `internal error in ${origin}`);
   const metadata = trailersOf(error);
   metadata.set(
@@ -74,7 +77,7 @@ export function statusFromError(error: unknown, origin: string): Partial<StatusO
 
 /** Status details travel in an HTTP/2 header; control characters are not allowed there. */
 function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f]/g, ' ');
+  return text.replace(/\p{Cc}/gu, ' ');
 }
 
 const origins = new WeakMap<Error, string>();
@@ -138,7 +141,9 @@ export function errorFromStatus(error: unknown, peer: string): Error {
     });
     origins.set(known, detail.origin);
   } else {
-    known = new MillraceError(codeOfBareStatus(error.code), `call to ${peer} failed: ${error.details}`, { cause: error });
+    known = new MillraceError(codeOfBareStatus(error.code), `call to ${peer} failed: ${error.details}`, {
+      cause: error,
+    });
     origins.set(known, peer);
   }
   trailers.set(known, error.metadata);

@@ -74,7 +74,11 @@ export class Handlers {
     };
   }
 
-  #pump<Response>(open: () => AsyncIterable<Response>, call: WritableCall<Response>, context: CallContext): void {
+  #pump<Response>(
+    open: () => AsyncIterable<Response>,
+    call: WritableCall<Response>,
+    context: CallContext,
+  ): void {
     writeAll(open, call, context.signal).then(
       () => call.end(),
       (error: unknown) => {
@@ -139,7 +143,10 @@ function drained(call: WritableCall<never>, signal: AbortSignal): Promise<void> 
 }
 
 /** Ends (instead of throwing) when the call is cancelled: the handler sees its signal aborted. */
-async function* requestsOf<Request>(requests: AsyncIterable<Request>, signal: AbortSignal): AsyncIterable<Request> {
+async function* requestsOf<Request>(
+  requests: AsyncIterable<Request>,
+  signal: AbortSignal,
+): AsyncIterable<Request> {
   try {
     for await (const request of requests) yield request;
   } catch (error) {

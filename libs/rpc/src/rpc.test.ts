@@ -1,5 +1,10 @@
 import { MillraceError } from '@millrace/errors/millrace-error';
-import { LeafClient, LeafService, type LeafServer, type StageRequest } from '@millrace/proto/millrace/leaf/v1/leaf';
+import {
+  LeafClient,
+  type LeafServer,
+  LeafService,
+  type StageRequest,
+} from '@millrace/proto/millrace/leaf/v1/leaf';
 import { silentLogger } from '@millrace/runtime/logger';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ChannelPool, callClientStream, callServerStream, callUnary } from './client.ts';
@@ -66,7 +71,15 @@ describe('a call over a real channel', () => {
     pool.close();
   });
 
-  const query = { databaseId: 1n, schemaVersion: 1n, ordinals: [], sql: [], format: 2, types: [], batchRows: 0 } as const;
+  const query = {
+    databaseId: 1n,
+    schemaVersion: 1n,
+    ordinals: [],
+    sql: [],
+    format: 2,
+    types: [],
+    batchRows: 0,
+  } as const;
   const queryRequest = { ...query, ordinals: [], sql: [], types: [] };
 
   it('answers', async () => {
@@ -85,14 +98,20 @@ describe('a call over a real channel', () => {
     const error = await callUnary(client, client.prepare, request).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(MillraceError);
     const known = error as MillraceError;
-    expect([known.code, known.message, known.detail]).toEqual(['DUPLICATE_KEY', 'duplicate entry 7', 'table t']);
+    expect([known.code, known.message, known.detail]).toEqual([
+      'DUPLICATE_KEY',
+      'duplicate entry 7',
+      'table t',
+    ]);
     expect(originOf(known)).toBe('leaf test');
     expect(known.cause).toMatchObject({ message: 'inner' });
     expect([...(trailerOf(known, 'extra-bin') ?? [])]).toEqual([1, 2]);
   });
 
   it('hides the text of a bug', async () => {
-    const error = await callUnary(client, client.decide, { transactionId: 1n, decision: 1 }).catch((e: unknown) => e);
+    const error = await callUnary(client, client.decide, { transactionId: 1n, decision: 1 }).catch(
+      (e: unknown) => e,
+    );
     expect(error).toMatchObject({ code: 'INTERNAL' });
     expect(String(error)).not.toContain('secret');
   });
@@ -125,7 +144,9 @@ describe('a call over a real channel', () => {
   it('cancels by signal', async () => {
     const abort = new AbortController();
     const reading = (async () => {
-      for await (const _response of callServerStream(client, client.query, queryRequest, { signal: abort.signal })) {
+      for await (const _response of callServerStream(client, client.query, queryRequest, {
+        signal: abort.signal,
+      })) {
         abort.abort();
       }
     })();

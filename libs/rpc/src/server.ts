@@ -1,17 +1,17 @@
+import { readFileSync } from 'node:fs';
 import {
   Server,
   ServerCredentials,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { readFileSync } from 'node:fs';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import {
-  HealthCheckResponse_ServingStatus as ServingStatus,
-  HealthService,
   type HealthServer,
+  HealthService,
+  HealthCheckResponse_ServingStatus as ServingStatus,
 } from '@millrace/proto/grpc/health/v1/health';
 import type { Logger } from '@millrace/runtime/logger';
 import { Handlers } from './handlers.ts';
@@ -45,7 +45,8 @@ export class RpcServer {
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
-    for (const { definition, implementation } of options.services) this.#server.addService(definition, implementation);
+    for (const { definition, implementation } of options.services)
+      this.#server.addService(definition, implementation);
     this.#server.addService(HealthService, this.#health());
     if (options.reflection === true) {
       const descriptors = readFileSync(new URL(import.meta.resolve('@millrace/proto/descriptor-set.binpb')));
@@ -59,7 +60,8 @@ export class RpcServer {
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
         if (error === null) resolve(bound);
-        else reject(new MillraceError('OPTION_INVALID', `cannot listen on ${host}:${port}`, { cause: error }));
+        else
+          reject(new MillraceError('OPTION_INVALID', `cannot listen on ${host}:${port}`, { cause: error }));
       });
     });
   }

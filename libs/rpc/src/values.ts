@@ -1,11 +1,11 @@
+import { MillraceError } from '@millrace/errors/millrace-error';
 import type {
   ColumnBatch as ProtoBatch,
-  ColumnVector as ProtoVector,
   ResultColumn as ProtoColumn,
   SqlType as ProtoType,
   Value as ProtoValue,
+  ColumnVector as ProtoVector,
 } from '@millrace/proto/millrace/common/v1/values';
-import { MillraceError } from '@millrace/errors/millrace-error';
 import type { ColumnBatch, ColumnVector, ResultColumn, ScalarValue } from '@millrace/values/column-batch';
 import type { SqlType, SqlTypeKind } from '@millrace/values/sql-type';
 
@@ -100,15 +100,24 @@ function vectorToProto(vector: ColumnVector): ProtoVector {
     case 'text':
       return { nulls, values: { $case: 'texts', texts: { values: [...vector.values] } } };
     case 'blob':
-      return { nulls, values: { $case: 'blobs', blobs: { values: vector.values.map((blob) => Buffer.from(blob)) } } };
+      return {
+        nulls,
+        values: { $case: 'blobs', blobs: { values: vector.values.map((blob) => Buffer.from(blob)) } },
+      };
   }
 }
 
 function vectorFromProto(vector: ProtoVector, rowCount: number): ColumnVector {
   const mask = vector.nulls.length === 0 ? {} : { nulls: new Uint8Array(vector.nulls) };
   const decoded = valuesFromProto(vector, mask);
-  if (decoded.values.length !== rowCount || (decoded.nulls !== undefined && decoded.nulls.length !== rowCount)) {
-    throw new MillraceError('INTERNAL', `a column of ${decoded.values.length} values in a batch of ${rowCount} rows`);
+  if (
+    decoded.values.length !== rowCount ||
+    (decoded.nulls !== undefined && decoded.nulls.length !== rowCount)
+  ) {
+    throw new MillraceError(
+      'INTERNAL',
+      `a column of ${decoded.values.length} values in a batch of ${rowCount} rows`,
+    );
   }
   return decoded;
 }

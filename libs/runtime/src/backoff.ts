@@ -32,13 +32,17 @@ export interface RetryOptions {
 }
 
 /** Runs `attempt` until it succeeds, with delays that double up to the maximum, spread by up to a quarter. */
-export async function retry<T>(options: RetryOptions, attempt: (attemptNumber: number) => Promise<T>): Promise<T> {
+export async function retry<T>(
+  options: RetryOptions,
+  attempt: (attemptNumber: number) => Promise<T>,
+): Promise<T> {
   const random = options.random ?? Math.random;
   for (let number = 1; ; number += 1) {
     try {
       return await attempt(number);
     } catch (error) {
-      if (number >= options.attemptsMax || options.signal?.aborted === true || !options.isRetryable(error)) throw error;
+      if (number >= options.attemptsMax || options.signal?.aborted === true || !options.isRetryable(error))
+        throw error;
       const base = Math.min(options.delayMsMax, options.delayMsMin * 2 ** Math.min(number - 1, 30));
       const delayMs = base * (1 + random() / 4);
       options.onRetry?.(error, number, delayMs);

@@ -70,7 +70,9 @@ function plain(value: unknown): unknown {
 }
 
 function formatJson(time: Date, level: LogLevel, message: string, fields: LogFields): string {
-  return JSON.stringify({ time: time.toISOString(), level, message, ...fields }, (_key, value: unknown) => plain(value));
+  return JSON.stringify({ time: time.toISOString(), level, message, ...fields }, (_key, value: unknown) =>
+    plain(value),
+  );
 }
 
 function formatText(time: Date, level: LogLevel, message: string, fields: LogFields): string {

@@ -51,7 +51,11 @@ export function columnVectorOf(kind: PhysicalKind, values: readonly ScalarValue[
     case 'uint64':
       return { kind, values: BigUint64Array.from(values, integerOf), ...mask };
     case 'double':
-      return { kind, values: Float64Array.from(values, (value) => (value === null ? 0 : Number(value))), ...mask };
+      return {
+        kind,
+        values: Float64Array.from(values, (value) => (value === null ? 0 : Number(value))),
+        ...mask,
+      };
     case 'text':
       return { kind, values: values.map((value) => (value === null ? emptyText : String(value))), ...mask };
     case 'blob':
@@ -81,7 +85,10 @@ export function valueAt(vector: ColumnVector, row: number): ScalarValue {
 }
 
 /** Builds a batch from rows of scalars; `kinds` gives the physical kind of each column. */
-export function columnBatchOf(kinds: readonly PhysicalKind[], rows: readonly (readonly ScalarValue[])[]): ColumnBatch {
+export function columnBatchOf(
+  kinds: readonly PhysicalKind[],
+  rows: readonly (readonly ScalarValue[])[],
+): ColumnBatch {
   return {
     rowCount: rows.length,
     columns: kinds.map((kind, column) =>

@@ -1,0 +1,91 @@
+import type { Logger } from './logger.ts';
+
+/** A part of a process. `drain` finishes or hands over work in hand; `stop` releases everything, at once. */
+export interface Component {
+  readonly name: string;
+  start?(): Promise<void>;
+  drain?(deadlineMs: number): Promise<void>;
+  stop?(): Promise<void> | void;
+}
+
+/**
+ * Starts components in the order they were added and stops them in reverse: first all drain, then all stop. A failing
+ * start stops what had been started and rethrows.
+ */
+export class Lifecycle {
+  readonly #logger: Logger;
+  readonly #components: Component[] = [];
+  readonly #started: Component[] = [];
+  #stopping: Promise<void> | undefined;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Adds and starts a component. */
+  async start(component: Component): Promise<void> {
+    this.#components.push(component);
+    this.#logger.debug('starting', { component: component.name });
+    await component.start?.();
+    this.#started.push(component);
+  }
+
+  /** Drains within `deadlineMs`, then stops everything. Later calls get the first call's promise. */
+  shutdown(deadlineMs: number): Promise<void> {
+    this.#stopping ??= this.#shutdown(deadlineMs);
+    return this.#stopping;
+  }
+
+  async #shutdown(deadlineMs: number): Promise<void> {
+    const reversed = [...this.#started].reverse();
+    const deadline = Date.now() + deadlineMs;
+    for (const component of reversed) {
+      const left = Math.max(0, deadline - Date.now());
+      await this.#guard(component, 'drain', () => withDeadline(component.drain?.(left), left));
+    }
+    for (const component of reversed) await this.#guard(component, 'stop', async () => component.stop?.());
+  }
+
+  async #guard(component: Component, step: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#logger.error(`${step} failed`, { component: component.name, error });
+    }
+  }
+}
+
+async function withDeadline(work: Promise<void> | undefined, deadlineMs: number): Promise<void> {
+  if (work === undefined) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`not finished after ${deadlineMs} ms`)), deadlineMs);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Runs `shutdown` on the first SIGTERM or SIGINT and exits with 0; a second signal exits at once with 128 + its number.
+ */
+export function stopOnSignals(shutdown: (signal: NodeJS.Signals) => Promise<void>, logger: Logger): void {
+  const numbers = { SIGTERM: 15, SIGINT: 2 } as const;
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(128 + numbers[signal]);
+      stopping = true;
+      logger.info('stopping', { signal });
+      shutdown(signal).then(
+        () => process.exit(0),
+        (error: unknown) => {
+          logger.error('stop failed', { error });
+          process.exit(1);
+        },
+      );
+    });
+  }
+}

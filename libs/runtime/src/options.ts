@@ -1,0 +1,160 @@
+import { parseArgs } from 'node:util';
+import { MillraceError } from '@millrace/errors/millrace-error';
+import { Secret } from './logger.ts';
+
+/**
+ * One process option, declared once. Its flag is `--kebab-name`, its environment variable `MILLRACE_UPPER_NAME`; help and
+ * reference pages are derived from it.
+ */
+export interface OptionSpec {
+  readonly type: 'string' | 'integer' | 'boolean' | 'secret';
+  readonly help: string;
+  /** Absent: the option has no value unless given. */
+  readonly default?: string | number | boolean;
+  readonly required?: boolean;
+  readonly unit?: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly choices?: readonly string[];
+}
+
+/** Options by camelCase name. */
+export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
+
+type ValueOf<Spec extends OptionSpec> = Spec['type'] extends 'integer'
+  ? number
+  : Spec['type'] extends 'boolean'
+    ? boolean
+    : Spec['type'] extends 'secret'
+      ? Secret
+      : string;
+
+type IsPresent<Spec extends OptionSpec> = Spec extends
+  | { readonly default: unknown }
+  | { readonly required: true }
+  ? true
+  : false;
+
+/** The values of a set of options: present when they have a default or are required, else possibly undefined. */
+export type OptionValues<Specs extends OptionSpecs> = {
+  readonly [Name in keyof Specs]: IsPresent<Specs[Name]> extends true
+    ? ValueOf<Specs[Name]>
+    : ValueOf<Specs[Name]> | undefined;
+};
+
+/** `grpcPort` to `grpc-port`. */
+export function flagOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** `grpcPort` to `MILLRACE_GRPC_PORT`. */
+export function variableOf(name: string): string {
+  return `MILLRACE_${flagOf(name).replaceAll('-', '_').toUpperCase()}`;
+}
+
+/**
+ * Reads options from the command line, then the environment, then defaults. Throws OPTION_INVALID that names the
+ * option, the value and what is accepted; a secret's value is never named.
+ */
+export function readOptions<const Specs extends OptionSpecs>(
+  specs: Specs,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): OptionValues<Specs> {
+  const flags = parseFlags(specs, argv);
+  const values: Record<string, unknown> = {};
+  for (const [name, spec] of Object.entries(specs)) {
+    const flag = flags[flagOf(name)];
+    const fromEnvironment = environment[variableOf(name)];
+    if (flag !== undefined) values[name] = convert(spec, String(flag), `--${flagOf(name)}`);
+    else if (fromEnvironment !== undefined && fromEnvironment !== '') {
+      values[name] = convert(spec, fromEnvironment, variableOf(name));
+    } else if (spec.default !== undefined) {
+      values[name] = spec.type === 'secret' ? new Secret(String(spec.default)) : spec.default;
+    } else if (spec.required === true) {
+      throw new MillraceError(
+        'OPTION_INVALID',
+        `option --${flagOf(name)} (or ${variableOf(name)}) is required`,
+      );
+    }
+  }
+  // Every name of `specs` was given a value of its declared type, or left out where the type allows undefined.
+  return values as OptionValues<Specs>;
+}
+
+function parseFlags(
+  specs: OptionSpecs,
+  argv: readonly string[],
+): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [
+      flagOf(name),
+      { type: spec.type === 'boolean' ? ('boolean' as const) : ('string' as const) },
+    ]),
+  );
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options,
+      strict: true,
+      allowPositionals: false,
+      allowNegative: true,
+    });
+    return values as Record<string, string | boolean | undefined>;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new MillraceError(
+      'OPTION_INVALID',
+      (text.split('. ')[0] ?? text).replace(/^./, (c) => c.toLowerCase()),
+    );
+  }
+}
+
+function convert(spec: OptionSpec, text: string, name: string): string | number | boolean | Secret {
+  switch (spec.type) {
+    case 'secret':
+      return new Secret(text);
+    case 'boolean':
+      if (/^(true|1|on)$/i.test(text)) return true;
+      if (/^(false|0|off)$/i.test(text)) return false;
+      throw new MillraceError('OPTION_INVALID', `${name} must be true or false, not '${text}'`);
+    case 'integer':
+      return integerOf(spec, text, name);
+    case 'string':
+      if (spec.choices !== undefined && !spec.choices.includes(text)) {
+        throw new MillraceError(
+          'OPTION_INVALID',
+          `${name} must be one of ${spec.choices.join(', ')}, not '${text}'`,
+        );
+      }
+      return text;
+  }
+}
+
+function integerOf(spec: OptionSpec, text: string, name: string): number {
+  const value = Number(text);
+  const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = spec;
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < min || value > max) {
+    const range = spec.min === undefined && spec.max === undefined ? '' : ` from ${min} to ${max}`;
+    throw new MillraceError('OPTION_INVALID', `${name} must be a whole number${range}, not '${text}'`);
+  }
+  return value;
+}
+
+/** The help text of a set of options, a line each. */
+export function formatOptions(specs: OptionSpecs): string {
+  const rows = Object.entries(specs).map(([name, spec]): readonly [string, string] => {
+    const placeholder = spec.type === 'boolean' ? '' : ` ${(spec.unit ?? spec.type).toUpperCase()}`;
+    const notes = [
+      spec.choices === undefined ? '' : spec.choices.join(' | '),
+      spec.required === true ? 'required' : '',
+      spec.default === undefined || spec.type === 'secret' ? '' : `default ${spec.default}`,
+    ].filter((note) => note !== '');
+    return [
+      `  --${flagOf(name)}${placeholder}`,
+      `${spec.help}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`,
+    ];
+  });
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return rows.map(([left, right]) => `${left.padEnd(width)}${right}`).join('\n');
+}

@@ -1,0 +1,160 @@
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { retry, sleep } from './backoff.ts';
+import { openDataDirectory } from './data-directory.ts';
+import { HttpServer } from './http-server.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { createLogger, Secret, silentLogger } from './logger.ts';
+import { MetricRegistry } from './metrics.ts';
+import { formatOptions, readOptions } from './options.ts';
+
+const specs = {
+  dataDir: { type: 'string', help: 'where data lives', required: true, unit: 'dir' },
+  grpcPort: { type: 'integer', help: 'gRPC port', default: 50051, min: 0, max: 65535 },
+  logFormat: { type: 'string', help: 'log lines', default: 'text', choices: ['text', 'json'] },
+  rootPassword: { type: 'secret', help: 'password of root', default: '' },
+  verbose: { type: 'boolean', help: 'more lines', default: false },
+} as const;
+
+describe('readOptions', () => {
+  it('takes flags before the environment before defaults', () => {
+    const environment = { MILLRACE_GRPC_PORT: '7', MILLRACE_LOG_FORMAT: 'json' };
+    const values = readOptions(specs, ['--data-dir', '/d', '--grpc-port', '9', '--verbose'], environment);
+    expect(values).toMatchObject({ dataDir: '/d', grpcPort: 9, logFormat: 'json', verbose: true });
+  });
+
+  it.each([
+    [['--data-dir', '/d', '--grpc-port', '70000'], '--grpc-port must be a whole number from 0 to 65535'],
+    [['--data-dir', '/d', '--grpc-port', 'x'], "not 'x'"],
+    [['--data-dir', '/d', '--log-format', 'xml'], 'one of text, json'],
+    [[], '--data-dir (or MILLRACE_DATA_DIR) is required'],
+    [['--data-dir', '/d', '--nope'], "unknown option '--nope'"],
+  ])('refuses %j', (argv, message) => {
+    expect(() => readOptions(specs, argv, {})).toThrow(message);
+  });
+
+  it('describes every option', () => {
+    expect(formatOptions(specs)).toContain('--grpc-port INTEGER');
+  });
+});
+
+describe('createLogger', () => {
+  it('writes text and JSON lines, bigint included, secrets excluded', () => {
+    const lines: string[] = [];
+    const base = {
+      level: 'info',
+      write: (line: string) => lines.push(line),
+      now: () => new Date(0),
+    } as const;
+    createLogger({ ...base, format: 'json' })
+      .child({ component: 'c' })
+      .info('m', { offset: 1n, password: new Secret('hunter2') });
+    createLogger({ ...base, format: 'text' }).warn('two words', { path: 'a b' });
+    createLogger({ ...base, format: 'text' }).debug('hidden');
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      level: 'info',
+      component: 'c',
+      offset: '1',
+      password: '[secret]',
+    });
+    expect(lines[1]).toBe('1970-01-01T00:00:00.000Z WARN  two words path="a b"\n');
+    expect(lines).toHaveLength(2);
+  });
+});
+
+describe('retry', () => {
+  const options = { attemptsMax: 4, delayMsMin: 1, delayMsMax: 2, isRetryable: () => true, random: () => 0 };
+
+  it('stops at the maximum, at a fatal error, or at success', async () => {
+    let calls = 0;
+    const failing = async () => {
+      calls += 1;
+      throw new Error(`no ${calls}`);
+    };
+    await expect(retry(options, failing)).rejects.toThrow('no 4');
+    await expect(retry({ ...options, isRetryable: () => false }, failing)).rejects.toThrow('no 5');
+    expect(
+      await retry(options, async (attempt) => (attempt < 3 ? Promise.reject(new Error('x')) : attempt)),
+    ).toBe(3);
+  });
+
+  it('gives up waiting when aborted', async () => {
+    const abort = new AbortController();
+    const waiting = sleep(60_000, abort.signal);
+    abort.abort(new Error('stop'));
+    await expect(waiting).rejects.toThrow('stop');
+  });
+});
+
+describe('Lifecycle', () => {
+  it('drains and stops in reverse order, and goes on after a failure', async () => {
+    const seen: string[] = [];
+    const lifecycle = new Lifecycle(silentLogger);
+    for (const name of ['a', 'b', 'c']) {
+      await lifecycle.start({
+        name,
+        start: async () => void seen.push(`start ${name}`),
+        drain: () =>
+          name === 'b' ? new Promise(() => {}) : Promise.resolve(void seen.push(`drain ${name}`)),
+        stop: () => void seen.push(`stop ${name}`),
+      });
+    }
+    await lifecycle.shutdown(20);
+    expect(seen).toEqual([
+      'start a',
+      'start b',
+      'start c',
+      'drain c',
+      'drain a',
+      'stop c',
+      'stop b',
+      'stop a',
+    ]);
+  });
+});
+
+describe('HttpServer', () => {
+  it('serves health, readiness and metrics', async () => {
+    const metrics = new MetricRegistry();
+    const recorded = metrics.declare({
+      rows: { type: 'counter', name: 'rows_total', help: 'rows', labels: ['table'] },
+    });
+    recorded.rows(3, { table: 't' });
+    let reason: string | null = 'no leaf';
+    const server = new HttpServer({ host: '127.0.0.1', port: 0, metrics, notReadyReason: () => reason });
+    const base = `http://127.0.0.1:${await server.start()}`;
+    expect((await fetch(`${base}/healthz`)).status).toBe(200);
+    expect((await fetch(`${base}/readyz`)).status).toBe(503);
+    reason = null;
+    expect((await fetch(`${base}/readyz`)).status).toBe(200);
+    expect(await (await fetch(`${base}/metrics`)).text()).toContain('millrace_rows_total{table="t"} 3');
+    expect((await fetch(`${base}/nothing`)).status).toBe(404);
+    expect((await fetch(`${base}/healthz`, { method: 'POST' })).status).toBe(405);
+    await server.stop();
+  });
+});
+
+describe('openDataDirectory', () => {
+  it('is refused to a second process and free again after kill -9', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'millrace-lock-'));
+    const script = join(dir, 'holder.ts');
+    const module = fileURLToPath(new URL('./data-directory.ts', import.meta.url));
+    writeFileSync(
+      script,
+      `import { openDataDirectory } from ${JSON.stringify(module)};
+       openDataDirectory(process.argv[2]); process.send('held'); setInterval(() => {}, 1000);`,
+    );
+    const data = join(dir, 'data');
+    const child = fork(script, [data], { execArgv: [], silent: true });
+    await new Promise((resolve) => child.once('message', resolve));
+    expect(() => openDataDirectory(data)).toThrow('another process uses the data directory');
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+    openDataDirectory(data).release();
+    rmSync(dir, { recursive: true });
+  });
+});
