@@ -65,7 +65,7 @@ function readColumn(
 }
 
 const copyBytes = (bytes: Buffer, start: number, end: number): Uint8Array =>
-  Uint8Array.prototype.slice.call(bytes, start, end);
+  new Uint8Array(bytes.subarray(start, end));
 const decodeText = (bytes: Buffer, start: number, end: number): string => bytes.toString('utf8', start, end);
 
 function isString(type: DuckDBType): boolean {
