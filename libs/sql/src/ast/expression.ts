@@ -241,7 +241,7 @@ export interface CaseExpression extends Positioned {
 
 export interface CaseBranch {
   readonly when: Expression;
-  readonly then: Expression;
+  readonly result: Expression;
 }
 
 /**
