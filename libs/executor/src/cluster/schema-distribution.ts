@@ -1,0 +1,51 @@
+import type { CatalogStore } from '@millrace/catalog/catalog-store';
+import { isMillraceError } from '@millrace/errors/millrace-error';
+import type { Logger } from '@millrace/runtime/logger';
+import type { Leaves } from '../leaves/leaf-port.ts';
+import { leafSchemaOf } from './leaf-admission.ts';
+
+/**
+ * Tells leaves about changes of the catalog. The catalog is changed first and is the truth: a leaf that is away gets the
+ * change when it registers, so a crash between the two loses nothing.
+ */
+export class SchemaDistribution {
+  readonly #catalog: CatalogStore;
+  readonly #leaves: Leaves;
+  readonly #logger: Logger;
+
+  constructor(catalog: CatalogStore, leaves: Leaves, logger: Logger) {
+    this.#catalog = catalog;
+    this.#leaves = leaves;
+    this.#logger = logger;
+  }
+
+  /** The leaves that hold partitions of a database, in order of their first partition. */
+  leafIdsOf(databaseName: string): string[] {
+    return [...new Set(this.#catalog.schema.partitions(databaseName).map(({ leafId }) => leafId))];
+  }
+
+  /** Brings the leaves of a database to its current schema. Rejects with a leaf's refusal; a leaf that is away is left out. */
+  async apply(databaseName: string, signal: AbortSignal): Promise<void> {
+    await this.#onEach(this.leafIdsOf(databaseName), async (leafId) => {
+      const schema = leafSchemaOf(this.#catalog, databaseName, leafId);
+      if (schema !== undefined) await this.#leaves.connected(leafId).applySchema(schema, signal);
+    });
+  }
+
+  async drop(databaseId: bigint, leafIds: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#onEach(leafIds, (leafId) => this.#leaves.connected(leafId).dropDatabase(databaseId, signal));
+  }
+
+  async #onEach(leafIds: readonly string[], work: (leafId: string) => Promise<void>): Promise<void> {
+    await Promise.all(
+      leafIds.map(async (leafId) => {
+        try {
+          await work(leafId);
+        } catch (error) {
+          if (!isMillraceError(error, 'LEAF_UNAVAILABLE')) throw error;
+          this.#logger.warn('leaf is away, it gets the schema when it returns', { leafId });
+        }
+      }),
+    );
+  }
+}

@@ -1,0 +1,100 @@
+import type { TableDefinition } from '@millrace/catalog/definitions';
+import type { OnDuplicatePlan, PlannedAssignment, SqlPart } from '@millrace/planner/plan';
+import type { ColumnBatch } from '@millrace/values/column-batch';
+import type { SqlType } from '@millrace/values/sql-type';
+
+/** The copy of a database's reference tables on a leaf is its partition of this ordinal. */
+export const referenceOrdinal = -1;
+
+/** A change of the rows of one table in one partition. */
+export type RowOperation =
+  /** The rows of a staged slice. */
+  | {
+      readonly kind: 'insert';
+      readonly tableId: bigint;
+      readonly slice: string;
+      readonly onDuplicate: OnDuplicatePlan;
+    }
+  | {
+      readonly kind: 'update';
+      readonly tableId: bigint;
+      readonly assignments: readonly PlannedAssignment[];
+      /** DuckDB condition; empty for every row. */
+      readonly predicate: string;
+    }
+  | { readonly kind: 'delete'; readonly tableId: bigint; readonly predicate: string }
+  | { readonly kind: 'truncate'; readonly tableId: bigint };
+
+/** What a leaf must hold of one database. */
+export interface LeafSchema {
+  readonly databaseId: bigint;
+  readonly databaseName: string;
+  readonly schemaVersion: bigint;
+  /** Partitions of this leaf, without the copy of the reference tables. */
+  readonly ordinals: readonly number[];
+  readonly tables: readonly TableDefinition[];
+}
+
+export interface StagedSlice {
+  readonly transactionId: bigint;
+  readonly databaseId: bigint;
+  readonly ordinal: number;
+  readonly tableId: bigint;
+  /** Unique within the transaction and partition. */
+  readonly slice: string;
+}
+
+export interface PrepareOrder {
+  readonly transactionId: bigint;
+  readonly databaseId: bigint;
+  readonly ordinal: number;
+  readonly schemaVersion: bigint;
+  readonly operations: readonly RowOperation[];
+  /** Prepare and apply in one step. */
+  readonly onePhase: boolean;
+  readonly lockWaitMs: number;
+}
+
+export interface PrepareVote {
+  readonly affectedRows: bigint;
+  readonly skippedRows: bigint;
+}
+
+export type Decision = 'commit' | 'abort';
+
+export interface LeafQuery {
+  readonly databaseId: bigint;
+  readonly schemaVersion: bigint;
+  /** At least one; {@link referenceOrdinal} alone for reference tables only. */
+  readonly ordinals: readonly number[];
+  readonly sql: readonly SqlPart[];
+}
+
+/**
+ * One leaf, as the aggregator uses it. Every method throws MillraceError: LEAF_UNAVAILABLE naming the leaf when it cannot
+ * be reached, else the leaf's own error.
+ */
+export interface LeafClient {
+  readonly leafId: string;
+  /** "host:port". */
+  readonly address: string;
+  /** Resolves to the schema version that the leaf has then. */
+  applySchema(schema: LeafSchema, signal: AbortSignal): Promise<bigint>;
+  dropDatabase(databaseId: bigint, signal: AbortSignal): Promise<void>;
+  /** Sends one Parquet file; it is durable at the leaf when this resolves. */
+  stage(slice: StagedSlice, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
+  prepare(order: PrepareOrder, signal: AbortSignal): Promise<PrepareVote>;
+  decide(transactionId: bigint, decision: Decision, signal: AbortSignal): Promise<void>;
+  /** Rows as typed batches, converted to `types`. */
+  queryBatches(query: LeafQuery, types: readonly SqlType[], signal: AbortSignal): AsyncIterable<ColumnBatch>;
+  /** Rows as the bytes of one Parquet file. */
+  queryParquet(query: LeafQuery, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** Finds leaves by id. */
+export interface Leaves {
+  /** A leaf that is online. Throws LEAF_UNAVAILABLE, naming it. */
+  online(leafId: string): LeafClient;
+  /** A leaf that is connected, though perhaps still recovering: for schema and decisions. Throws LEAF_UNAVAILABLE. */
+  connected(leafId: string): LeafClient;
+}

@@ -1,0 +1,135 @@
+import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
+import {
+  Decision as ProtoDecision,
+  type LeafClient as LeafStub,
+  type StageRequest,
+} from '@millrace/proto/millrace/leaf/v1/leaf';
+import { callClientStream, callServerStream, callUnary } from '@millrace/rpc/client';
+import { batchFromProto } from '@millrace/rpc/values';
+import type { ColumnBatch } from '@millrace/values/column-batch';
+import type { SqlType } from '@millrace/values/sql-type';
+import type {
+  Decision,
+  LeafClient,
+  LeafQuery,
+  LeafSchema,
+  PrepareOrder,
+  PrepareVote,
+  StagedSlice,
+} from '../leaves/leaf-port.ts';
+import { prepareToProto, queryToProto, schemaToProto } from './leaf-messages.ts';
+
+const decisions = { commit: ProtoDecision.COMMIT, abort: ProtoDecision.ABORT } as const satisfies Record<
+  Decision,
+  ProtoDecision
+>;
+
+/** A leaf over gRPC. Calls end at once with LEAF_UNAVAILABLE when the `gone` signal given to the constructor fires. */
+export class GrpcLeafClient implements LeafClient {
+  readonly leafId: string;
+  readonly address: string;
+  readonly #stub: LeafStub;
+  readonly #gone: AbortSignal;
+
+  constructor(leaf: { readonly leafId: string; readonly address: string }, stub: LeafStub, gone: AbortSignal) {
+    this.leafId = leaf.leafId;
+    this.address = leaf.address;
+    this.#stub = stub;
+    this.#gone = gone;
+  }
+
+  applySchema(schema: LeafSchema, signal: AbortSignal): Promise<bigint> {
+    return this.#guard(signal, async (both) => {
+      const answer = await callUnary(this.#stub, this.#stub.applySchema, schemaToProto(schema), { signal: both });
+      return answer.schemaVersion;
+    });
+  }
+
+  dropDatabase(databaseId: bigint, signal: AbortSignal): Promise<void> {
+    return this.#guard(signal, async (both) => {
+      await callUnary(this.#stub, this.#stub.dropDatabase, { databaseId }, { signal: both });
+    });
+  }
+
+  /** The databases that the leaf holds partitions of. */
+  heldDatabases(signal: AbortSignal): Promise<Set<bigint>> {
+    return this.#guard(signal, async (both) => {
+      const status = await callUnary(this.#stub, this.#stub.getStatus, {}, { signal: both });
+      return new Set(status.partitions.flatMap(({ partition }) => partition?.databaseId ?? []));
+    });
+  }
+
+  stage(slice: StagedSlice, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    return this.#guard(signal, async (both) => {
+      await callClientStream(this.#stub, this.#stub.stage, stageRequests(slice, chunks), { signal: both });
+    });
+  }
+
+  prepare(order: PrepareOrder, signal: AbortSignal): Promise<PrepareVote> {
+    return this.#guard(signal, (both) =>
+      callUnary(this.#stub, this.#stub.prepare, prepareToProto(order), { signal: both }),
+    );
+  }
+
+  decide(transactionId: bigint, decision: Decision, signal: AbortSignal): Promise<void> {
+    return this.#guard(signal, async (both) => {
+      const request = { transactionId, decision: decisions[decision] };
+      await callUnary(this.#stub, this.#stub.decide, request, { signal: both });
+    });
+  }
+
+  async *queryBatches(
+    query: LeafQuery,
+    types: readonly SqlType[],
+    signal: AbortSignal,
+  ): AsyncGenerator<ColumnBatch> {
+    for await (const { part } of this.#responses(query, types, signal)) {
+      if (part?.$case === 'batch') yield batchFromProto(part.batch);
+    }
+  }
+
+  async *queryParquet(query: LeafQuery, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    for await (const { part } of this.#responses(query, undefined, signal)) {
+      if (part?.$case === 'parquet') yield part.parquet;
+    }
+  }
+
+  async *#responses(query: LeafQuery, types: readonly SqlType[] | undefined, signal: AbortSignal) {
+    const both = AbortSignal.any([signal, this.#gone]);
+    try {
+      yield* callServerStream(this.#stub, this.#stub.query, queryToProto(query, types), { signal: both });
+    } catch (error) {
+      throw this.#translate(error, signal);
+    }
+  }
+
+  async #guard<T>(signal: AbortSignal, call: (both: AbortSignal) => Promise<T>): Promise<T> {
+    try {
+      return await call(AbortSignal.any([signal, this.#gone]));
+    } catch (error) {
+      throw this.#translate(error, signal);
+    }
+  }
+
+  #translate(error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted) return signal.reason;
+    if (this.#gone.aborted || isMillraceError(error, 'PEER_UNAVAILABLE')) return leafUnavailable(this, error);
+    return error;
+  }
+}
+
+export function leafUnavailable(
+  leaf: { readonly leafId: string; readonly address: string },
+  cause?: unknown,
+): MillraceError {
+  return new MillraceError('LEAF_UNAVAILABLE', `leaf ${leaf.leafId} (${leaf.address}) cannot be reached`, { cause });
+}
+
+async function* stageRequests(
+  { databaseId, ordinal, ...slice }: StagedSlice,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<StageRequest> {
+  const header = { ...slice, partition: { databaseId, ordinal }, pipelineId: 0n, epoch: 0n };
+  yield { part: { $case: 'header', header } };
+  for await (const chunk of chunks) yield { part: { $case: 'chunk', chunk: Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) } };
+}

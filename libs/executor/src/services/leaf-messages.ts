@@ -1,0 +1,96 @@
+import type { TableDefinition } from '@millrace/catalog/definitions';
+import type { OnDuplicatePlan, SqlPart } from '@millrace/planner/plan';
+import { TableKind, type TableSchema } from '@millrace/proto/millrace/common/v1/schema';
+import {
+  type ApplySchemaRequest,
+  type InsertSlice,
+  OnDuplicate,
+  type Operation,
+  type PrepareRequest,
+  type QueryRequest,
+  ResultFormat,
+  type SqlPart as ProtoSqlPart,
+} from '@millrace/proto/millrace/leaf/v1/leaf';
+import { typeToProto } from '@millrace/rpc/values';
+import type { SqlType } from '@millrace/values/sql-type';
+import type { LeafQuery, LeafSchema, PrepareOrder, RowOperation } from '../leaves/leaf-port.ts';
+
+/** The executor's orders to a leaf as protobuf messages. */
+
+export function tableToProto(table: TableDefinition): TableSchema {
+  return {
+    tableId: table.id,
+    name: table.name,
+    kind: table.storage === 'rowstore' ? TableKind.ROWSTORE : TableKind.COLUMNSTORE,
+    reference: table.reference,
+    columns: table.columns.map(({ name, type, nullable }) => ({ name, type: typeToProto(type), nullable })),
+    uniqueKeys: table.keys
+      .filter(({ kind }) => kind !== 'index')
+      .map(({ kind, name, columns }) => ({ name, columns: [...columns], primary: kind === 'primary' })),
+    indexes: table.keys
+      .filter(({ kind }) => kind === 'index')
+      .map(({ name, columns }) => ({ name, columns: [...columns] })),
+    shardKey: [...table.shardKey],
+    sortKey: table.sortKey.map(({ column }) => column),
+  };
+}
+
+export function schemaToProto(schema: LeafSchema): ApplySchemaRequest {
+  return { ...schema, ordinals: [...schema.ordinals], tables: schema.tables.map(tableToProto) };
+}
+
+export function prepareToProto(order: PrepareOrder): PrepareRequest {
+  const { databaseId, ordinal, operations, ...rest } = order;
+  return { ...rest, partition: { databaseId, ordinal }, operations: operations.map(operationToProto) };
+}
+
+function operationToProto(operation: RowOperation): Operation {
+  const { tableId } = operation;
+  switch (operation.kind) {
+    case 'insert': {
+      const { slice, onDuplicate } = operation;
+      return { operation: { $case: 'insert', insert: { tableId, slice, ...onDuplicateToProto(onDuplicate) } } };
+    }
+    case 'update': {
+      const update = { tableId, assignments: [...operation.assignments], predicate: operation.predicate };
+      return { operation: { $case: 'update', update } };
+    }
+    case 'delete':
+      return { operation: { $case: 'delete', delete: { tableId, predicate: operation.predicate } } };
+    case 'truncate':
+      return { operation: { $case: 'truncate', truncate: { tableId } } };
+  }
+}
+
+const onDuplicates = {
+  error: OnDuplicate.ERROR,
+  skip: OnDuplicate.SKIP,
+  replace: OnDuplicate.REPLACE,
+  update: OnDuplicate.UPDATE,
+} as const satisfies Record<OnDuplicatePlan['kind'], OnDuplicate>;
+
+function onDuplicateToProto(plan: OnDuplicatePlan): Pick<InsertSlice, 'onDuplicate' | 'assignments'> {
+  return {
+    onDuplicate: onDuplicates[plan.kind],
+    assignments: plan.kind === 'update' ? [...plan.assignments] : [],
+  };
+}
+
+/** `types` asks for typed batches; without it the answer is a Parquet file. */
+export function queryToProto(query: LeafQuery, types: readonly SqlType[] | undefined): QueryRequest {
+  return {
+    databaseId: query.databaseId,
+    schemaVersion: query.schemaVersion,
+    ordinals: [...query.ordinals],
+    sql: query.sql.map(sqlPartToProto),
+    format: types === undefined ? ResultFormat.PARQUET : ResultFormat.BATCHES,
+    types: types?.map(typeToProto) ?? [],
+    batchRows: 0,
+  };
+}
+
+function sqlPartToProto(part: SqlPart): ProtoSqlPart {
+  return part.kind === 'text'
+    ? { part: { $case: 'text', text: part.text } }
+    : { part: { $case: 'tableId', tableId: part.table.id } };
+}

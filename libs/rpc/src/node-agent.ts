@@ -1,0 +1,180 @@
+import { isMillraceError } from '@millrace/errors/millrace-error';
+import {
+  ClusterClient,
+  NodeRole,
+  type RegisterRequest,
+  type RegisterResponse,
+} from '@millrace/proto/millrace/cluster/v1/cluster';
+import { retry, type RetryOptions, sleep } from '@millrace/runtime/backoff';
+import type { Logger } from '@millrace/runtime/logger';
+import { callBidirectional, ChannelPool } from './client.ts';
+
+/** What a node keeps in its data directory; both empty before its first registration. */
+export interface NodeIdentity {
+  readonly nodeId: string;
+  readonly clusterId: string;
+}
+
+export interface NodeAgentOptions {
+  /** "host:port" of the aggregator. */
+  readonly aggregator: string;
+  readonly role: 'leaf' | 'extractor' | 'transform-runner';
+  /** "host:port" where others reach this node. */
+  readonly advertise: string;
+  readonly version: string;
+  /** Decimal text of the shard hash probe; empty for a node that does not hash. */
+  readonly hashProbe: string;
+  readonly identity: NodeIdentity;
+  /** Called when the aggregator has assigned an identity other than the one given; must make it durable. */
+  readonly saveIdentity?: (identity: NodeIdentity) => void | Promise<void>;
+  /** Transactions prepared and not decided, on a leaf. */
+  readonly prepared?: () => readonly bigint[];
+  readonly logger: Logger;
+}
+
+const roles = {
+  leaf: NodeRole.LEAF,
+  extractor: NodeRole.EXTRACTOR,
+  'transform-runner': NodeRole.TRANSFORM_RUNNER,
+} as const satisfies Record<NodeAgentOptions['role'], NodeRole>;
+
+const noIdentity: NodeIdentity = { nodeId: '', clusterId: '' };
+
+/**
+ * Keeps a node registered with the aggregator: announces it, renews its lease, and connects again with rising delays
+ * when the aggregator is away. Ends by itself only when the aggregator says that the node does not belong to it.
+ */
+export class NodeAgent {
+  readonly #options: NodeAgentOptions;
+  readonly #channels = new ChannelPool(ClusterClient);
+  readonly #stopped = new AbortController();
+  readonly #onlineWaiters = new Set<() => void>();
+  #identity: NodeIdentity;
+  #state = '';
+  #running: Promise<void> | undefined;
+
+  constructor(options: NodeAgentOptions) {
+    this.#options = options;
+    this.#identity = options.identity;
+  }
+
+  /** Starts registering; `onRefused` is told when the aggregator refuses this node for good. */
+  start(onRefused: (error: unknown) => void): void {
+    const { signal } = this.#stopped;
+    this.#running = this.#stayRegistered(signal).catch((error: unknown) => {
+      if (!signal.aborted) onRefused(error);
+    });
+  }
+
+  async #stayRegistered(signal: AbortSignal): Promise<void> {
+    const options: RetryOptions = {
+      attemptsMax: Number.POSITIVE_INFINITY,
+      delayMsMin: 100,
+      delayMsMax: 2_000,
+      signal,
+      isRetryable: (error) =>
+        !isMillraceError(error, 'CLUSTER_MISMATCH') && !isMillraceError(error, 'HASH_MISMATCH'),
+      onRetry: (error, attempt) => this.#logRetry(error, attempt),
+    };
+    while (!signal.aborted) await retry(options, () => this.#register(signal));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+    this.#channels.close();
+  }
+
+  get identity(): NodeIdentity {
+    return this.#identity;
+  }
+
+  /** Whether the aggregator counts on this node now. */
+  get online(): boolean {
+    return this.#state === 'online';
+  }
+
+  /** Resolves when the node is online. */
+  async whenOnline(signal: AbortSignal): Promise<void> {
+    while (!this.online) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          this.#onlineWaiters.delete(done);
+          signal.removeEventListener('abort', done);
+          resolve();
+        };
+        this.#onlineWaiters.add(done);
+        signal.addEventListener('abort', done, { once: true });
+      });
+    }
+  }
+
+  /** One registration. Resolves when it ends after having been accepted, so that delays start anew. */
+  async #register(signal: AbortSignal): Promise<void> {
+    const ended = new AbortController();
+    const lease = { ms: 1_000 };
+    const client = this.#channels.get(this.#options.aggregator);
+    const announcements = this.#announcements(lease, AbortSignal.any([signal, ended.signal]));
+    let accepted = false;
+    try {
+      for await (const response of callBidirectional(client, client.register, announcements, { signal })) {
+        lease.ms = response.leaseMs;
+        await this.#accept(response);
+        accepted = true;
+      }
+    } catch (error) {
+      if (!accepted) throw error;
+    } finally {
+      ended.abort();
+      this.#setState('');
+    }
+    if (!accepted) throw new Error('the aggregator ended the registration');
+    this.#options.logger.warn('registration lost', { aggregator: this.#options.aggregator });
+  }
+
+  async #accept({ nodeId, clusterId, state }: RegisterResponse): Promise<void> {
+    if (nodeId !== this.#identity.nodeId || clusterId !== this.#identity.clusterId) {
+      this.#identity = { nodeId, clusterId };
+      await this.#options.saveIdentity?.(this.#identity);
+    }
+    this.#setState(state);
+  }
+
+  #setState(state: string): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    if (state !== '') this.#options.logger.info('registered', { nodeId: this.#identity.nodeId, state });
+    for (const done of [...this.#onlineWaiters]) done();
+  }
+
+  async *#announcements(lease: { ms: number }, signal: AbortSignal): AsyncGenerator<RegisterRequest> {
+    while (!signal.aborted) {
+      yield this.#announcement();
+      await sleep(lease.ms / 3, signal).catch(() => undefined);
+    }
+  }
+
+  #announcement(): RegisterRequest {
+    const { role, advertise, version, hashProbe, prepared } = this.#options;
+    return {
+      role: roles[role],
+      // Stateless nodes belong to whichever cluster they connect to.
+      ...(role === 'leaf' ? this.#identity : noIdentity),
+      advertise,
+      version,
+      hashProbe,
+      prepared: [...(prepared?.() ?? [])],
+    };
+  }
+
+  #logRetry(error: unknown, attempt: number): void {
+    // A start in any order, and a short restart of the aggregator, are normal.
+    const level = attempt < 5 ? 'debug' : 'warn';
+    this.#options.logger[level]('not registered with the aggregator', {
+      aggregator: this.#options.aggregator,
+      attempt,
+      error: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
