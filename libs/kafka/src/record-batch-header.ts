@@ -86,7 +86,7 @@ export function completeBatchBytes(
  * Reads and validates the header of the complete batch at `position`; the checksum is left to
  * {@link verifyBatchChecksum}.
  *
- * @throws MillraceError RECORD_FORMAT for a magic other than 2; RECORD_CORRUPT for a header that cannot be right.
+ * @throws MillraceError RECORD_FORMAT for the old formats 0 and 1; RECORD_CORRUPT for a header that cannot be right.
  */
 export function parseRecordBatchHeader(
   bytes: Buffer,
@@ -99,13 +99,16 @@ export function parseRecordBatchHeader(
   }
   const baseOffset = bytes.readBigInt64BE(position);
   const magic = bytes.readInt8(position + batchField.magic);
-  if (magic !== 2) {
+  if (magic === 0 || magic === 1) {
     throw recordError(
       'RECORD_FORMAT',
       where,
       baseOffset,
       `message format ${magic} is not supported, only 2 is`,
     );
+  }
+  if (magic !== 2) {
+    throw recordError('RECORD_CORRUPT', where, baseOffset, `there is no message format ${magic}`);
   }
   if (batchBytes < batchHeaderBytes) {
     throw recordError('RECORD_CORRUPT', where, baseOffset, `a batch of ${batchBytes} bytes is too short`);

@@ -185,7 +185,9 @@ function serverProperties(dir: string, port: number, controllerPort: number): Re
     'transaction.state.log.min.isr': '1',
     'transaction.state.log.num.partitions': '1',
     'group.initial.rebalance.delay.ms': '0',
-    'log.message.timestamp.type': 'CreateTime',
+    // A killed server may come back under its id once its session has ended.
+    'broker.session.timeout.ms': '2000',
+    'broker.heartbeat.interval.ms': '200',
   };
 }
 
