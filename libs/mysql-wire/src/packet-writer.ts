@@ -76,7 +76,7 @@ export class PacketWriter {
   }
 
   /**
-   * Makes room for `bytes` more and returns the position they start at.
+   * Makes room for `bytes` more and returns the position they start at. `buffer` may be another one afterwards.
    *
    * @throws MillraceError RESOURCE_LIMIT when the payload would exceed 1 GiB
    */
@@ -92,32 +92,38 @@ export class PacketWriter {
   }
 
   u16(value: number): void {
-    this.buffer.writeUInt16LE(value, this.reserve(2));
+    const position = this.reserve(2);
+    this.buffer.writeUInt16LE(value, position);
     this.position += 2;
   }
 
   u24(value: number): void {
-    this.buffer.writeUIntLE(value, this.reserve(3), 3);
+    const position = this.reserve(3);
+    this.buffer.writeUIntLE(value, position, 3);
     this.position += 3;
   }
 
   u32(value: number): void {
-    this.buffer.writeUInt32LE(value, this.reserve(4));
+    const position = this.reserve(4);
+    this.buffer.writeUInt32LE(value, position);
     this.position += 4;
   }
 
   u64(value: bigint): void {
-    this.buffer.writeBigUInt64LE(value, this.reserve(8));
+    const position = this.reserve(8);
+    this.buffer.writeBigUInt64LE(value, position);
     this.position += 8;
   }
 
   float(value: number): void {
-    this.buffer.writeFloatLE(value, this.reserve(4));
+    const position = this.reserve(4);
+    this.buffer.writeFloatLE(value, position);
     this.position += 4;
   }
 
   double(value: number): void {
-    this.buffer.writeDoubleLE(value, this.reserve(8));
+    const position = this.reserve(8);
+    this.buffer.writeDoubleLE(value, position);
     this.position += 8;
   }
 
@@ -128,7 +134,8 @@ export class PacketWriter {
   }
 
   bytes(value: Uint8Array): void {
-    this.buffer.set(value, this.reserve(value.length));
+    const position = this.reserve(value.length);
+    this.buffer.set(value, position);
     this.position += value.length;
   }
 

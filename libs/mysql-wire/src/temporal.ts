@@ -117,6 +117,7 @@ class TextCursor {
   constructor(text: string, position = 0) {
     this.#text = text;
     this.#position = position;
+    if (position >= text.length) throw this.#error();
   }
 
   /** The digits up to `separator`, which is consumed, or to the end of the text. */
