@@ -5,9 +5,9 @@ import {
   type RegisterRequest,
   type RegisterResponse,
 } from '@millrace/proto/millrace/cluster/v1/cluster';
-import { retry, type RetryOptions, sleep } from '@millrace/runtime/backoff';
+import { type RetryOptions, retry, sleep } from '@millrace/runtime/backoff';
 import type { Logger } from '@millrace/runtime/logger';
-import { callBidirectional, ChannelPool } from './client.ts';
+import { ChannelPool, callBidirectional } from './client.ts';
 
 /** What a node keeps in its data directory; both empty before its first registration. */
 export interface NodeIdentity {

@@ -1,0 +1,362 @@
+import type {
+  BatchPartitionRecord,
+  BatchRecord,
+  PipelineCursor,
+  PipelineRecord,
+} from '@millrace/catalog/definitions';
+import { MillraceError } from '@millrace/errors/millrace-error';
+import { sleep } from '@millrace/runtime/backoff';
+import { assignRanges, rendezvous } from './batch/assign-ranges.ts';
+import { type BatchEvent, type BatchStep, isFinal, nextStep } from './batch/batch-state.ts';
+import { failurePolicyOf, retryDelayMs } from './batch/failure-policy.ts';
+import type { ErrorLog } from './error-log.ts';
+import type { RunnerContext } from './pipeline-runner.ts';
+import type { PipelineSpec } from './pipeline-spec.ts';
+import type {
+  ExtractReport,
+  RangeReport,
+  SourcePartitionState,
+  SourceRangeSpec,
+  StagedSliceReport,
+} from './ports.ts';
+
+export interface BatchOrder {
+  readonly record: PipelineRecord;
+  readonly spec: PipelineSpec;
+  readonly databaseName: string;
+  readonly ranges: readonly SourceRangeSpec[];
+  /** What the source had when the batch was planned. */
+  readonly available: readonly SourcePartitionState[];
+}
+
+export type BatchResult =
+  | { readonly kind: 'succeeded'; readonly rowsWritten: bigint; readonly seconds: number }
+  /** STOP_ON_ERROR OFF: the bad source partition was passed over. */
+  | { readonly kind: 'skipped'; readonly rowsWritten: 0n; readonly seconds: number }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'canceled' };
+
+/** Batches remembered of one pipeline (pipelines_batches_metadata_to_keep). */
+const batchesKept = 1000;
+const lockWaitMs = 60_000;
+
+/**
+ * One batch from plan to decision: extract and stage, prepare, decide together with the cursors, apply; repeated over the
+ * same ranges until it succeeds or must be given up.
+ */
+export class BatchRunner {
+  readonly #context: RunnerContext;
+  readonly #errors: ErrorLog;
+  readonly #order: BatchOrder;
+  readonly #batchId: bigint;
+  readonly #startedAt: number;
+  #step: BatchStep = 'planned';
+  #attempt = 0;
+
+  constructor(context: RunnerContext, errors: ErrorLog, order: BatchOrder) {
+    this.#context = context;
+    this.#errors = errors;
+    this.#order = order;
+    const [last] = context.catalog.pipelines.batches(order.record.id);
+    const again = last?.state === 'In Progress' && last.epoch === order.record.epoch ? last : undefined;
+    this.#batchId = again?.batchId ?? (last?.batchId ?? 0n) + 1n;
+    this.#attempt = again?.attempt ?? 0;
+    this.#startedAt = context.clock.nowSeconds();
+  }
+
+  async run(signal: AbortSignal): Promise<BatchResult> {
+    let waits = 0;
+    let counted = 0;
+    let result: BatchResult = { kind: 'canceled' };
+    while (!isFinal(this.#step)) {
+      if (signal.aborted) {
+        this.#advance('cancel');
+        break;
+      }
+      this.#advance('begin');
+      this.#attempt += 1;
+      try {
+        this.#save('In Progress', null, []);
+        result = {
+          kind: 'succeeded',
+          rowsWritten: await this.#attemptOnce(signal),
+          seconds: this.#seconds(),
+        };
+        this.#advance('committed');
+      } catch (error) {
+        if (signal.aborted) {
+          this.#advance('cancel');
+          break;
+        }
+        const policy = failurePolicyOf(error);
+        if (policy === 'wait') waits += 1;
+        else counted += 1;
+        // A cluster fault that goes on is recorded once; attempts are recorded each.
+        const sourcePartition = policy !== 'wait' || waits === 1 ? this.#recordError(error) : null;
+        if (policy === 'stop' || counted >= this.#order.spec.attemptsMax) {
+          result = this.#giveUp(error, sourcePartition);
+          break;
+        }
+        this.#advance('attemptFailed');
+        await sleep(retryDelayMs(policy, policy === 'wait' ? waits : counted), signal).catch(() => {});
+      }
+    }
+    return this.#finish(result);
+  }
+
+  #advance(event: BatchEvent): void {
+    this.#step = nextStep(this.#step, event);
+  }
+
+  #seconds(): number {
+    return this.#context.clock.nowSeconds() - this.#startedAt;
+  }
+
+  #recordError(error: unknown): string | null {
+    return this.#errors.record(error, { batchId: this.#batchId, ranges: this.#order.ranges });
+  }
+
+  /** Extracts, stages and loads once; resolves to the rows written. */
+  async #attemptOnce(signal: AbortSignal): Promise<bigint> {
+    const { transactions } = this.#context;
+    const transactionId = transactions.begin();
+    let report: ExtractReport;
+    try {
+      report = await this.#extract(transactionId, signal);
+    } catch (error) {
+      await transactions.abandon(transactionId, this.#leafIds());
+      throw error;
+    }
+    this.#advance('extracted');
+    return this.#load(transactionId, report, signal);
+  }
+
+  async #extract(transactionId: bigint, signal: AbortSignal): Promise<ExtractReport> {
+    const { record, spec, ranges } = this.#order;
+    const { nodes, extractors } = this.#context;
+    const assigned = assignRanges(record.id, ranges, nodes.extractors());
+    if (assigned.size === 0)
+      throw new MillraceError('EXTRACTOR_UNAVAILABLE', 'no pipeline-extractor is online');
+    const runner = rendezvous(String(record.id), nodes.runners());
+    if (spec.shape.transform !== undefined && runner === undefined) {
+      throw new MillraceError('RUNNER_UNAVAILABLE', 'no transform-runner is online');
+    }
+    const targets = this.#targets();
+    const failed = new AbortController();
+    const both = AbortSignal.any([signal, failed.signal]);
+    const reports = await Promise.all(
+      [...assigned].map(async ([node, share], index) => {
+        try {
+          return await extractors.extract(
+            node.address,
+            {
+              transactionId,
+              pipelineId: record.id,
+              pipelineName: record.name,
+              epoch: record.epoch,
+              batchId: this.#batchId,
+              source: spec.source,
+              ranges: share,
+              shape: spec.shape,
+              databaseId: spec.database.id,
+              table: spec.table,
+              targets,
+              slicePrefix: `b${this.#batchId}a${this.#attempt}e${index}`,
+              runnerAddress: runner?.address ?? '',
+            },
+            both,
+          );
+        } catch (error) {
+          failed.abort(error);
+          throw error;
+        }
+      }),
+    );
+    return {
+      slices: reports.flatMap((report) => report.slices),
+      ranges: reports.flatMap((report) => report.ranges),
+      warnings: reports.flatMap((report) => report.warnings),
+    };
+  }
+
+  #leafIds(): string[] {
+    return [
+      ...new Set(
+        this.#context.catalog.schema.partitions(this.#order.databaseName).map((each) => each.leafId),
+      ),
+    ];
+  }
+
+  /** Where rows go: every partition of the table, or the copy of a reference table on every leaf. */
+  #targets(): { ordinal: number; leafAddress: string }[] {
+    const addresses = new Map(this.#context.nodes.leaves().map(({ nodeId, address }) => [nodeId, address]));
+    const addressOf = (leafId: string): string => {
+      const address = addresses.get(leafId);
+      if (address === undefined) throw new MillraceError('LEAF_UNAVAILABLE', `leaf ${leafId} is not online`);
+      return address;
+    };
+    if (this.#order.spec.table.reference) {
+      return this.#leafIds().map((leafId) => ({ ordinal: -1, leafAddress: addressOf(leafId) }));
+    }
+    return this.#context.catalog.schema
+      .partitions(this.#order.databaseName)
+      .map(({ ordinal, leafId }) => ({ ordinal, leafAddress: addressOf(leafId) }));
+  }
+
+  async #load(transactionId: bigint, report: ExtractReport, signal: AbortSignal): Promise<bigint> {
+    const { spec } = this.#order;
+    const { table, onDuplicate } = spec;
+    const unique = table.keys.some((key) => key.kind !== 'index');
+    const slices = groupSlices(report.slices.filter((slice) => slice.rows > 0n));
+    const leafIdOf = new Map(this.#context.nodes.leaves().map(({ nodeId, address }) => [address, nodeId]));
+    const participants = [...slices.values()].map((group) => {
+      const [first] = group;
+      const leafId = first === undefined ? undefined : leafIdOf.get(first.leafAddress);
+      if (first === undefined || leafId === undefined) {
+        throw new MillraceError('LEAF_UNAVAILABLE', `the leaf at ${first?.leafAddress} has left`);
+      }
+      const operations = group.map(({ slice }) => ({
+        kind: 'insert' as const,
+        tableId: table.id,
+        slice,
+        onDuplicate,
+      }));
+      return { leafId, databaseId: spec.database.id, ordinal: first.ordinal, operations };
+    });
+    const ordinals = [...new Set(participants.map(({ ordinal }) => ordinal))];
+    let rowsWritten = 0n;
+    await this.#context.transactions.run({
+      transactionId,
+      schemaVersion: spec.database.schemaVersion,
+      locks: ordinals.map((ordinal) => ({
+        tableId: table.id,
+        ordinal,
+        mode: unique ? 'exclusive' : 'shared',
+      })),
+      participants,
+      alongDecision: (votes) => {
+        rowsWritten = votes.reduce((sum, vote) => sum + vote.affectedRows, 0n);
+        // Every copy of a reference table reports the same rows.
+        if (table.reference && participants.length > 0) rowsWritten /= BigInt(participants.length);
+        this.#saveSuccess(report, rowsWritten);
+      },
+      lockWaitMs,
+      signal,
+    });
+    return rowsWritten;
+  }
+
+  /** Runs inside the catalog transaction that decides the batch. */
+  #saveSuccess(report: ExtractReport, rowsWritten: bigint): void {
+    const { record, ranges, available } = this.#order;
+    const { catalog, clock } = this.#context;
+    if (catalog.pipelines.pipelineById(record.id)?.epoch !== record.epoch) {
+      throw new MillraceError('EPOCH_STALE', `pipeline '${record.name}' was changed while a batch ran`);
+    }
+    const updatedAt = clock.nowSeconds();
+    const seen = new Map(available.map((partition) => [partition.sourcePartition, partition]));
+    const cursors = ranges.map(({ sourcePartition, endOffset }): PipelineCursor => {
+      const source = seen.get(sourcePartition);
+      return {
+        sourcePartition,
+        cursorOffset: endOffset,
+        successfulOffset: endOffset,
+        earliestOffset: source?.earliestOffset ?? null,
+        latestOffset: source?.latestOffset ?? endOffset,
+        updatedAt,
+      };
+    });
+    catalog.pipelines.saveCursors(record.id, cursors);
+    this.#save('Succeeded', rowsWritten, report.ranges);
+    this.#errors.recordWarnings(report.warnings, { batchId: this.#batchId, ranges });
+  }
+
+  #giveUp(error: unknown, sourcePartition: string | null): BatchResult {
+    const { spec, record, ranges } = this.#order;
+    const range = ranges.find((each) => each.sourcePartition === sourcePartition);
+    if (spec.stopOnError || range === undefined) {
+      this.#advance('exhausted');
+      return { kind: 'failed', error };
+    }
+    this.#advance('skip');
+    const { catalog, clock } = this.#context;
+    const before = catalog.pipelines
+      .cursors(record.id)
+      .find((each) => each.sourcePartition === sourcePartition);
+    catalog.transaction(() => {
+      catalog.pipelines.addSkipped(record.id, 1);
+      catalog.pipelines.saveCursors(record.id, [
+        {
+          sourcePartition: range.sourcePartition,
+          cursorOffset: range.endOffset,
+          successfulOffset: before?.successfulOffset ?? range.beginOffset,
+          earliestOffset: before?.earliestOffset ?? null,
+          latestOffset: before?.latestOffset ?? range.endOffset,
+          updatedAt: clock.nowSeconds(),
+        },
+      ]);
+    });
+    return { kind: 'skipped', rowsWritten: 0n, seconds: this.#seconds() };
+  }
+
+  #finish(result: BatchResult): BatchResult {
+    const { record, databaseName } = this.#order;
+    const { metrics, catalog } = this.#context;
+    const labels = { database: databaseName, pipeline: record.name };
+    metrics.batches(1, { ...labels, state: result.kind });
+    if (result.kind === 'succeeded') {
+      metrics.rows(Number(result.rowsWritten), labels);
+      metrics.batchSeconds(result.seconds, labels);
+    } else if (catalog.pipelines.pipelineById(record.id) !== undefined) {
+      this.#save(result.kind === 'canceled' ? 'Canceled' : 'Failed', null, []);
+    }
+    return result;
+  }
+
+  #save(state: BatchRecord['state'], rowsWritten: bigint | null, reports: readonly RangeReport[]): void {
+    const { record, ranges } = this.#order;
+    const batch: BatchRecord = {
+      pipelineId: record.id,
+      batchId: this.#batchId,
+      state,
+      epoch: record.epoch,
+      attempt: this.#attempt,
+      startedAt: this.#startedAt,
+      seconds: state === 'In Progress' ? null : this.#seconds(),
+      rowsWritten,
+      partitions: ranges.map((range) => partitionRecord(state, range, reports)),
+    };
+    this.#context.catalog.pipelines.saveBatch(batch, batchesKept);
+  }
+}
+
+function groupSlices(slices: readonly StagedSliceReport[]): Map<string, StagedSliceReport[]> {
+  const groups = new Map<string, StagedSliceReport[]>();
+  for (const slice of slices) {
+    const key = `${slice.leafAddress} ${slice.ordinal}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [slice]);
+    else group.push(slice);
+  }
+  return groups;
+}
+
+function partitionRecord(
+  state: BatchRecord['state'],
+  range: SourceRangeSpec,
+  reports: readonly RangeReport[],
+): BatchPartitionRecord {
+  const report = reports.find((each) => each.sourcePartition === range.sourcePartition);
+  return {
+    sourcePartition: range.sourcePartition,
+    earliestOffset: range.beginOffset,
+    latestOffset: range.endOffset,
+    state: state === 'Succeeded' || state === 'In Progress' || state === 'Failed' ? state : null,
+    parsedRows: report?.rows ?? null,
+    extractedBytes: report?.bytes ?? null,
+    transformedBytes: report === undefined || report.transformedBytes === 0n ? null : report.transformedBytes,
+    seconds: report?.seconds ?? null,
+    host: null,
+    port: null,
+  };
+}

@@ -1,0 +1,191 @@
+import type { CatalogStore } from '@millrace/catalog/catalog-store';
+import type { BatchRecord, PipelineCursor, PipelineRecord } from '@millrace/catalog/definitions';
+import { MillraceError } from '@millrace/errors/millrace-error';
+import { sleep } from '@millrace/runtime/backoff';
+import type { Logger } from '@millrace/runtime/logger';
+import { rendezvous } from './batch/assign-ranges.ts';
+import { planRanges } from './batch/batch-plan.ts';
+import { batchSizeDefaults, nextBatchSize } from './batch/batch-size.ts';
+import { failurePolicyOf, retryDelayMs } from './batch/failure-policy.ts';
+import { BatchRunner } from './batch-runner.ts';
+import { ErrorLog, RecordedError } from './error-log.ts';
+import type { PipelineMetrics } from './metrics.ts';
+import { bindPipeline, definitionOf, type PipelineSpec } from './pipeline-spec.ts';
+import type {
+  Clock,
+  ClusterNodes,
+  ExtractorClients,
+  SourcePartitionState,
+  SourceRangeSpec,
+  Transactions,
+} from './ports.ts';
+
+export interface RunnerContext {
+  readonly catalog: CatalogStore;
+  readonly transactions: Transactions;
+  readonly extractors: ExtractorClients;
+  readonly nodes: ClusterNodes;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: PipelineMetrics;
+}
+
+export interface RunOptions {
+  /** Ends when nothing is left in the source. */
+  readonly untilCaughtUp: boolean;
+  /** Batches at most. */
+  readonly batchesMax: bigint;
+  readonly signal: AbortSignal;
+}
+
+export interface RunResult {
+  readonly batches: bigint;
+  readonly rowsWritten: bigint;
+  /** Set when the pipeline must go to state Error. */
+  readonly error?: unknown;
+}
+
+/** Longest wait for new data in one DescribeSource call, in ms; stops and changes are noticed at once anyway. */
+const describeWaitMs = 5_000;
+
+interface NextBatch {
+  readonly ranges: readonly SourceRangeSpec[];
+  readonly available: readonly SourcePartitionState[];
+}
+
+/** Runs the batches of one pipeline, one after the other, until it is stopped, done or in error. */
+export class PipelineRunner {
+  readonly #context: RunnerContext;
+  readonly #pipelineId: bigint;
+  readonly #errors: ErrorLog;
+  #batchOffsetsMax = batchSizeDefaults.offsetsStart;
+
+  constructor(context: RunnerContext, pipelineId: bigint) {
+    this.#context = context;
+    this.#pipelineId = pipelineId;
+    this.#errors = new ErrorLog(context, pipelineId);
+  }
+
+  /** Never throws for what happens to the pipeline: that is in the result. */
+  async run(options: RunOptions): Promise<RunResult> {
+    let batches = 0n;
+    let rowsWritten = 0n;
+    try {
+      while (!options.signal.aborted && batches < options.batchesMax) {
+        const { record, spec, databaseName } = this.#load();
+        const next = await this.#nextBatch(spec, record, options);
+        if (next === null) break;
+        const { ranges, available } = next;
+        if (ranges.length === 0) continue;
+        const order = { record, spec, databaseName, ranges, available };
+        const result = await new BatchRunner(this.#context, this.#errors, order).run(options.signal);
+        if (result.kind === 'canceled') break;
+        if (result.kind === 'failed') return { batches, rowsWritten, error: result.error };
+        batches += 1n;
+        rowsWritten += result.rowsWritten;
+        const offsets = ranges.reduce((sum, range) => sum + range.endOffset - range.beginOffset, 0n);
+        this.#batchOffsetsMax = nextBatchSize(this.#batchOffsetsMax, { offsets, seconds: result.seconds });
+      }
+      return { batches, rowsWritten };
+    } catch (error) {
+      if (options.signal.aborted) return { batches, rowsWritten };
+      if (error instanceof RecordedError) return { batches, rowsWritten, error: error.cause };
+      this.#errors.record(error, null);
+      return { batches, rowsWritten, error };
+    }
+  }
+
+  #load(): { record: PipelineRecord; spec: PipelineSpec; databaseName: string } {
+    const { catalog } = this.#context;
+    const record = catalog.pipelines.pipelineById(this.#pipelineId);
+    const database = record === undefined ? undefined : catalog.schema.databaseById(record.databaseId);
+    if (record === undefined || database === undefined) {
+      throw new MillraceError('PIPELINE_UNKNOWN', `pipeline ${this.#pipelineId} no longer exists`);
+    }
+    const spec = bindPipeline(definitionOf(record), database.name, catalog.schema);
+    return { record, spec, databaseName: database.name };
+  }
+
+  /** What the next batch reads; no ranges: look again; null: caught up, and told to end then. */
+  async #nextBatch(
+    spec: PipelineSpec,
+    record: PipelineRecord,
+    options: RunOptions,
+  ): Promise<NextBatch | null> {
+    const unfinished = this.#unfinishedBatch(record);
+    if (unfinished !== undefined) return { ranges: rangesOf(unfinished), available: [] };
+    const cursors = this.#context.catalog.pipelines.cursors(record.id);
+    const available = await this.#describe(spec, cursors, options);
+    const ranges = this.#plan(spec, cursors, available);
+    if (ranges.length > 0) return { ranges, available };
+    if (options.untilCaughtUp) return null;
+    if (spec.batchIntervalMs > 0) await sleep(spec.batchIntervalMs, options.signal);
+    return { ranges, available };
+  }
+
+  #plan(
+    spec: PipelineSpec,
+    cursors: readonly PipelineCursor[],
+    available: readonly SourcePartitionState[],
+  ): SourceRangeSpec[] {
+    const positions = cursors.map(({ sourcePartition, cursorOffset }) => ({
+      sourcePartition,
+      offset: cursorOffset,
+    }));
+    return planRanges(spec.source.topic, positions, available, {
+      offsetsPerPartitionMax: spec.offsetsPerPartitionMax,
+      offsetsMax: this.#batchOffsetsMax,
+      partitionsMax: spec.partitionsMax,
+    });
+  }
+
+  /** A batch that was planned before a restart and never decided: it is run again with the same ranges. */
+  #unfinishedBatch(record: PipelineRecord): BatchRecord | undefined {
+    const [last] = this.#context.catalog.pipelines.batches(record.id);
+    return last?.state === 'In Progress' && last.epoch === record.epoch ? last : undefined;
+  }
+
+  /** Asks an extractor what the source has, waiting for data beyond the cursors; tries again while it makes sense. */
+  async #describe(
+    spec: PipelineSpec,
+    cursors: readonly PipelineCursor[],
+    options: RunOptions,
+  ): Promise<readonly SourcePartitionState[]> {
+    const request = {
+      source: spec.source,
+      cursors: cursors.map(({ sourcePartition, cursorOffset }) => ({
+        sourcePartition,
+        offset: cursorOffset,
+      })),
+      waitMs: options.untilCaughtUp || cursors.length === 0 || spec.batchIntervalMs > 0 ? 0 : describeWaitMs,
+    };
+    let attempts = 0;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const node = rendezvous(String(this.#pipelineId), this.#context.nodes.extractors());
+        if (node === undefined)
+          throw new MillraceError('EXTRACTOR_UNAVAILABLE', 'no pipeline-extractor is online');
+        return await this.#context.extractors.describe(node.address, request, options.signal);
+      } catch (error) {
+        if (options.signal.aborted) throw error;
+        const policy = failurePolicyOf(error);
+        if (policy === 'attempt') {
+          attempts += 1;
+          this.#errors.record(error, null);
+        } else if (tries === 1) {
+          this.#errors.record(error, null);
+        }
+        if (policy === 'stop' || attempts >= spec.attemptsMax) throw new RecordedError(error);
+        await sleep(retryDelayMs(policy, policy === 'wait' ? tries : attempts), options.signal);
+      }
+    }
+  }
+}
+
+function rangesOf(batch: BatchRecord): SourceRangeSpec[] {
+  return batch.partitions.map(({ sourcePartition, earliestOffset, latestOffset }) => ({
+    sourcePartition,
+    beginOffset: earliestOffset,
+    endOffset: latestOffset,
+  }));
+}

@@ -1,0 +1,343 @@
+import type { PipelineRecord, PipelineState } from '@millrace/catalog/definitions';
+import { MillraceError } from '@millrace/errors/millrace-error';
+import type { AlterPipeline, AlterPipelineClause } from '@millrace/sql/ast/alter-pipeline';
+import type { CreatePipeline } from '@millrace/sql/ast/create-pipeline';
+import { printStatement } from '@millrace/sql/print';
+import type { ResultColumn, ScalarValue } from '@millrace/values/column-batch';
+import { alteredDefinition, offsetsOf } from './alter-definition.ts';
+import { rendezvous } from './batch/assign-ranges.ts';
+import { planRanges } from './batch/batch-plan.ts';
+import { PipelineRunner, type RunnerContext, type RunResult } from './pipeline-runner.ts';
+import { bindPipeline, definitionOf, type PipelineSpec } from './pipeline-spec.ts';
+
+export type PipelinesContext = RunnerContext;
+
+export interface ForegroundOptions {
+  /** Undefined: until the source is exhausted. */
+  readonly batchesMax: bigint | undefined;
+  readonly signal: AbortSignal;
+}
+
+interface ActiveRun {
+  readonly abort: AbortController;
+  readonly ended: Promise<RunResult>;
+}
+
+/** Offsets that TEST PIPELINE reads without LIMIT. */
+const previewOffsetsMax = 1_000n;
+const previewRowsMax = 100_000n;
+
+/**
+ * The pipelines of the cluster: their definitions, which of them run, and running them. Statements and gRPC calls come
+ * here; names of databases and pipelines are checked here.
+ */
+export class Pipelines {
+  readonly #context: PipelinesContext;
+  readonly #active = new Map<bigint, ActiveRun>();
+
+  constructor(context: PipelinesContext) {
+    this.#context = context;
+  }
+
+  /** Starts again what was running when the process stopped. */
+  resume(): void {
+    for (const record of this.#context.catalog.pipelines.pipelines()) {
+      if (record.state === 'Running') this.#launch(record);
+    }
+  }
+
+  /** Stops all runs without changing the state of any pipeline: they resume with the next start. */
+  async shutdown(): Promise<void> {
+    await Promise.all([...this.#active.keys()].map((id) => this.#halt(id)));
+  }
+
+  list(databaseName?: string): PipelineRecord[] {
+    const { catalog } = this.#context;
+    const database = databaseName === undefined ? undefined : this.#databaseOf(databaseName);
+    return catalog.pipelines
+      .pipelines()
+      .filter((each) => database === undefined || each.databaseId === database.id);
+  }
+
+  /** Names of the pipelines that load a table. */
+  loading(databaseName: string, tableName: string): string[] {
+    return this.list(databaseName)
+      .filter((record) => definitionOf(record).target.name.name === tableName)
+      .map((record) => record.name);
+  }
+
+  /**
+   * Stores a definition after checking it against the schema and, unless FORCE, against the source. Resolves to false
+   * when IF NOT EXISTS found one. OR REPLACE keeps the position of the pipeline, which must not be running.
+   */
+  async create(databaseName: string, definition: CreatePipeline, signal: AbortSignal): Promise<boolean> {
+    const { catalog, clock } = this.#context;
+    const database = this.#databaseOf(databaseName);
+    const existing = catalog.pipelines.pipeline(database.id, definition.name.name);
+    if (existing !== undefined && definition.ifNotExists) return false;
+    if (existing !== undefined && !definition.orReplace) {
+      throw new MillraceError('PIPELINE_EXISTS', `pipeline '${databaseName}.${existing.name}' exists`);
+    }
+    if (existing !== undefined) this.#mustNotRun(existing);
+    const spec = bindPipeline(definition, databaseName, catalog.schema);
+    if (!definition.force) await this.#describe(spec, definition.name.name, signal);
+    const definitionSql = printStatement({ ...definition, orReplace: false, ifNotExists: false });
+    const alteredAt = clock.nowSeconds();
+    if (existing !== undefined) {
+      catalog.pipelines.alterPipeline(existing.id, { definitionSql, epoch: existing.epoch + 1n, alteredAt });
+    } else {
+      catalog.pipelines.createPipeline({
+        id: catalog.schema.nextId('pipeline'),
+        databaseId: database.id,
+        name: definition.name.name,
+        definitionSql,
+        state: 'Stopped',
+        epoch: 1n,
+        skippedBatchPartitions: 0,
+        createdAt: alteredAt,
+        alteredAt,
+      });
+    }
+    return true;
+  }
+
+  async alter(databaseName: string, statement: AlterPipeline, signal: AbortSignal): Promise<void> {
+    const { catalog, clock } = this.#context;
+    const record = this.#mustPipeline(databaseName, statement.name.name);
+    this.#mustNotRun(record);
+    const definition = alteredDefinition(definitionOf(record), statement.clauses);
+    const spec = bindPipeline(definition, databaseName, catalog.schema);
+    const offsets = statement.clauses.find((clause) => clause.kind === 'setOffsets');
+    const positions = offsets === undefined ? [] : await this.#newPositions(spec, record, offsets, signal);
+    this.#mustNotRun(record);
+    catalog.transaction(() => {
+      const updatedAt = clock.nowSeconds();
+      const forgotten = statement.clauses.filter((clause) => clause.kind === 'dropPartition');
+      catalog.pipelines.alterPipeline(record.id, {
+        definitionSql: printStatement(definition),
+        epoch: record.epoch + 1n,
+        alteredAt: updatedAt,
+      });
+      if (forgotten.length > 0) {
+        const kept = catalog.pipelines
+          .cursors(record.id)
+          .filter((cursor) => !forgotten.some((clause) => clause.partition === cursor.sourcePartition));
+        catalog.pipelines.deleteCursors(record.id);
+        catalog.pipelines.saveCursors(record.id, kept);
+      }
+      catalog.pipelines.saveCursors(
+        record.id,
+        positions.map((position) => ({ ...position, successfulOffset: position.cursorOffset, updatedAt })),
+      );
+    });
+  }
+
+  async #newPositions(
+    spec: PipelineSpec,
+    record: PipelineRecord,
+    clause: Extract<AlterPipelineClause, { kind: 'setOffsets' }>,
+    signal: AbortSignal,
+  ): Promise<
+    { sourcePartition: string; cursorOffset: bigint; earliestOffset: bigint; latestOffset: bigint }[]
+  > {
+    const available = await this.#describe(spec, record.name, signal);
+    const chosen = offsetsOf(clause.offsets, spec.source.topic, available);
+    return available.flatMap((partition) => {
+      const cursorOffset = chosen.get(partition.sourcePartition);
+      return cursorOffset === undefined ? [] : [{ ...partition, cursorOffset }];
+    });
+  }
+
+  /** START PIPELINE in the background. Resolves to false when IF NOT RUNNING found it running. */
+  start(databaseName: string, name: string, ifNotRunning: boolean): boolean {
+    const record = this.#mustPipeline(databaseName, name);
+    if (this.#active.has(record.id)) {
+      if (ifNotRunning) return false;
+      throw new MillraceError('PIPELINE_RUNNING', `pipeline '${databaseName}.${name}' is running`);
+    }
+    bindPipeline(definitionOf(record), databaseName, this.#context.catalog.schema);
+    this.#context.catalog.pipelines.setState(record.id, 'Running');
+    this.#launch(record);
+    return true;
+  }
+
+  /** START PIPELINE … FOREGROUND: resolves to the rows written; throws the error that stopped it. */
+  async startForeground(databaseName: string, name: string, options: ForegroundOptions): Promise<bigint> {
+    const record = this.#mustPipeline(databaseName, name);
+    this.#mustNotRun(record);
+    this.#context.catalog.pipelines.setState(record.id, 'Running');
+    const run = this.#launch(record, {
+      untilCaughtUp: true,
+      batchesMax: options.batchesMax ?? BigInt(Number.MAX_SAFE_INTEGER),
+    });
+    const interrupt = () => run.abort.abort();
+    options.signal.addEventListener('abort', interrupt, { once: true });
+    try {
+      const result = await run.ended;
+      if (options.signal.aborted)
+        throw new MillraceError('QUERY_KILLED', 'START PIPELINE … FOREGROUND was interrupted');
+      if (result.error !== undefined) throw result.error;
+      return result.rowsWritten;
+    } finally {
+      options.signal.removeEventListener('abort', interrupt);
+    }
+  }
+
+  /** Resolves when the batch in hand has been rolled back or committed; to false when IF RUNNING found it stopped. */
+  async stop(databaseName: string, name: string, ifRunning: boolean): Promise<boolean> {
+    const record = this.#mustPipeline(databaseName, name);
+    if (!this.#active.has(record.id)) {
+      // A pipeline in state Error becomes Stopped, as MemSQL does it.
+      if (record.state === 'Error') this.#context.catalog.pipelines.setState(record.id, 'Stopped');
+      else if (!ifRunning) {
+        throw new MillraceError('PIPELINE_NOT_RUNNING', `pipeline '${databaseName}.${name}' is not running`);
+      }
+      return record.state === 'Error';
+    }
+    this.#context.catalog.pipelines.setState(record.id, 'Stopped');
+    await this.#halt(record.id);
+    return true;
+  }
+
+  startAll(databaseName: string, which: 'all' | 'failed'): void {
+    for (const record of this.list(databaseName)) {
+      if (which === 'all' || record.state === 'Error') this.start(databaseName, record.name, true);
+    }
+  }
+
+  async stopAll(databaseName: string): Promise<void> {
+    for (const record of this.list(databaseName)) await this.stop(databaseName, record.name, true);
+  }
+
+  /** Resolves to false when IF EXISTS found nothing. */
+  async drop(databaseName: string, name: string, ifExists: boolean): Promise<boolean> {
+    const database = this.#databaseOf(databaseName);
+    const record = this.#context.catalog.pipelines.pipeline(database.id, name);
+    if (record === undefined && ifExists) return false;
+    const { id } = record ?? this.#mustPipeline(databaseName, name);
+    await this.#halt(id);
+    this.#context.catalog.pipelines.dropPipeline(id);
+    return true;
+  }
+
+  /** Stops and drops every pipeline of a database that is going away. */
+  async dropAll(databaseName: string): Promise<void> {
+    for (const record of this.list(databaseName)) await this.drop(databaseName, record.name, true);
+  }
+
+  /** TEST PIPELINE: what the next `offsetsMax` offsets would give, without loading them. */
+  async test(
+    databaseName: string,
+    name: string,
+    offsetsMax: bigint | undefined,
+    signal: AbortSignal,
+  ): Promise<{ columns: readonly ResultColumn[]; rows: readonly (readonly ScalarValue[])[] }> {
+    const { catalog, nodes, extractors } = this.#context;
+    const record = this.#mustPipeline(databaseName, name);
+    this.#mustNotRun(record);
+    const spec = bindPipeline(definitionOf(record), databaseName, catalog.schema);
+    const available = await this.#describe(spec, name, signal);
+    const cursors = catalog.pipelines.cursors(record.id);
+    const positions = cursors.map(({ sourcePartition, cursorOffset }) => ({
+      sourcePartition,
+      offset: cursorOffset,
+    }));
+    const limit = offsetsMax ?? previewOffsetsMax;
+    const planned = planRanges(spec.source.topic, positions, available, {
+      offsetsPerPartitionMax: spec.offsetsPerPartitionMax,
+      offsetsMax: limit,
+      partitionsMax: limit < BigInt(available.length) ? Number(limit) : available.length,
+    });
+    const columns = spec.table.columns.map((column) => ({
+      name: column.name,
+      type: column.type,
+      nullable: column.nullable,
+      origin: { database: databaseName, table: spec.table.name, column: column.name },
+    }));
+    const node = rendezvous(String(record.id), nodes.extractors());
+    if (planned.length === 0 || node === undefined) return { columns, rows: [] };
+    const order = {
+      transactionId: 0n,
+      pipelineId: record.id,
+      pipelineName: name,
+      epoch: record.epoch,
+      batchId: 0n,
+      source: spec.source,
+      ranges: planned,
+      shape: spec.shape,
+      databaseId: spec.database.id,
+      table: spec.table,
+      targets: [],
+      slicePrefix: 'test',
+      runnerAddress: rendezvous(String(record.id), nodes.runners())?.address ?? '',
+    };
+    return { columns, rows: await extractors.preview(node.address, order, previewRowsMax, signal) };
+  }
+
+  clearErrors(databaseName: string, name: string | undefined): void {
+    const records = name === undefined ? this.list(databaseName) : [this.#mustPipeline(databaseName, name)];
+    for (const record of records) this.#context.catalog.pipelines.clearErrors(record.id);
+  }
+
+  async #describe(spec: PipelineSpec, name: string, signal: AbortSignal) {
+    const { nodes, extractors } = this.#context;
+    const node = rendezvous(name, nodes.extractors());
+    if (node === undefined)
+      throw new MillraceError('EXTRACTOR_UNAVAILABLE', 'no pipeline-extractor is online');
+    return extractors.describe(node.address, { source: spec.source, cursors: [], waitMs: 0 }, signal);
+  }
+
+  #launch(
+    record: PipelineRecord,
+    options: { untilCaughtUp: boolean; batchesMax: bigint } = {
+      untilCaughtUp: false,
+      batchesMax: BigInt(Number.MAX_SAFE_INTEGER),
+    },
+  ): ActiveRun {
+    const abort = new AbortController();
+    const logger = this.#context.logger.child({ pipeline: record.name });
+    const runner = new PipelineRunner({ ...this.#context, logger }, record.id);
+    const ended = runner.run({ ...options, signal: abort.signal }).then((result) => {
+      this.#active.delete(record.id);
+      if (!abort.signal.aborted || options.untilCaughtUp) {
+        this.#setState(record.id, result.error === undefined ? 'Stopped' : 'Error');
+      }
+      logger.info('pipeline run ended', { batches: result.batches, error: result.error });
+      return result;
+    });
+    const run = { abort, ended };
+    this.#active.set(record.id, run);
+    logger.info('pipeline started');
+    return run;
+  }
+
+  #setState(pipelineId: bigint, state: PipelineState): void {
+    const { pipelines } = this.#context.catalog;
+    if (pipelines.pipelineById(pipelineId) !== undefined) pipelines.setState(pipelineId, state);
+  }
+
+  async #halt(pipelineId: bigint): Promise<void> {
+    const run = this.#active.get(pipelineId);
+    run?.abort.abort(new MillraceError('QUERY_KILLED', 'the pipeline was stopped'));
+    await run?.ended;
+  }
+
+  #mustNotRun(record: PipelineRecord): void {
+    if (this.#active.has(record.id)) {
+      throw new MillraceError('PIPELINE_RUNNING', `pipeline '${record.name}' is running`);
+    }
+  }
+
+  #databaseOf(name: string) {
+    const database = this.#context.catalog.schema.database(name);
+    if (database === undefined) throw new MillraceError('DATABASE_UNKNOWN', `unknown database '${name}'`);
+    return database;
+  }
+
+  #mustPipeline(databaseName: string, name: string): PipelineRecord {
+    const record = this.#context.catalog.pipelines.pipeline(this.#databaseOf(databaseName).id, name);
+    if (record === undefined)
+      throw new MillraceError('PIPELINE_UNKNOWN', `unknown pipeline '${databaseName}.${name}'`);
+    return record;
+  }
+}
