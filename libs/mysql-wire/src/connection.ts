@@ -245,7 +245,11 @@ export class Connection {
   }
 
   #closeSession(): void {
-    this.#login?.session.close();
+    try {
+      this.#login?.session.close();
+    } catch (error) {
+      this.#options.logger.error('a session failed to close', { connection: this.id, error });
+    }
     this.#login = undefined;
   }
 

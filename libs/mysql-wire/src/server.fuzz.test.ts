@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandNames } from './protocol-constants.ts';
-import { commandPayload, framed, loginResponse, RawClient } from './testing/raw-client.ts';
+import { commandPayload, loginResponse, RawClient } from './testing/raw-client.ts';
 import {
   column,
   type ScriptedServer,
@@ -22,7 +22,7 @@ beforeAll(async () => {
       'SELECT ?': () => scriptedRows([column('c', { kind: 'int', unsigned: false })], [[1n]]),
       '': () => scriptedOk,
     },
-    { maxConnections: 1000, handshakeTimeoutMs: 200 },
+    { maxConnections: 1000, handshakeTimeoutMs: 5000 },
   );
 });
 
@@ -44,7 +44,7 @@ async function expectUnharmed(): Promise<void> {
   await client.logIn();
   expect((await client.command(0x0e))?.[0]).toBe(0);
   client.end();
-  await expect.poll(() => scripted.server.connections().length).toBe(0);
+  await expect.poll(() => scripted.server.connections().length, { timeout: 10_000 }).toBe(0);
   expect(unhandled).toEqual([]);
   expect(scripted.logged).toEqual([]);
 }

@@ -22,6 +22,9 @@ const resetStatement = 0x1a;
 const setOption = 0x1b;
 const rowsColumn = column('t', { kind: 'text' });
 
+/** How long to wait for what must happen: the machine may be busy. */
+const patience = { timeout: 10_000, interval: 10 };
+
 let scripted: ScriptedServer;
 let clients: RawClient[];
 /** Batches that the endless result has produced. */
@@ -250,12 +253,12 @@ describe('logging in', () => {
   });
 
   it('must happen in time', async () => {
-    await start({ handshakeTimeoutMs: 50 });
+    await start({ handshakeTimeoutMs: 500 });
     const client = open();
     await client.receive(0);
     expect(await client.receive()).toBeUndefined();
     const patient = await logIn();
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await new Promise((resolve) => setTimeout(resolve, 600));
     expect((await patient.command(ping))?.[0]).toBe(0);
   });
 
@@ -266,7 +269,7 @@ describe('logging in', () => {
     expect(errorNumberOf(refused)).toBe(1040);
     expect(refused?.toString('latin1', 3)).toMatch(/^too many connections/);
     first.end();
-    await expect.poll(() => scripted.server.connections().length).toBe(0);
+    await expect.poll(() => scripted.server.connections().length, patience).toBe(0);
     await logIn();
   });
 
@@ -308,25 +311,25 @@ describe('large results', () => {
           before = batchesMade;
           return stands;
         },
-        { interval: 100 },
+        { interval: 100, timeout: 15_000 },
       )
       .toBe(true);
     const stoodAt = batchesMade;
     // The kernel's buffers and ours take some megabytes; a result without back-pressure would never stand still.
     expect(stoodAt * 100_000).toBeLessThan(64 * 1024 * 1024);
     client.socket.resume();
-    await expect.poll(() => batchesMade).toBeGreaterThan(stoodAt);
+    await expect.poll(() => batchesMade, patience).toBeGreaterThan(stoodAt);
     client.end();
-    await expect.poll(() => endlessClosed).toBe(true);
+    await expect.poll(() => endlessClosed, patience).toBe(true);
   });
 
   it('can be killed while their client does not read', async () => {
     const client = await logIn();
     client.socket.pause();
     client.send([commandPayload(query, 'endless')]);
-    await expect.poll(() => batchesMade).toBeGreaterThan(1);
+    await expect.poll(() => batchesMade, patience).toBeGreaterThan(1);
     scripted.server.kill(scripted.server.connections()[0]?.id ?? 0n, 'statement');
-    await expect.poll(() => endlessClosed).toBe(true);
+    await expect.poll(() => endlessClosed, patience).toBe(true);
     client.socket.resume();
     let packet = await client.receive(1);
     while (packet !== undefined && packet[0] !== 0xff) packet = await client.receive();
@@ -337,7 +340,7 @@ describe('large results', () => {
   it('let other clients in while they are sent', async () => {
     const busy = await logIn();
     busy.send([commandPayload(query, 'endless')]);
-    await expect.poll(() => batchesMade).toBeGreaterThan(10);
+    await expect.poll(() => batchesMade, patience).toBeGreaterThan(10);
     const other = await logIn();
     expect((await other.command(ping))?.[0]).toBe(0);
   });
@@ -349,7 +352,7 @@ describe('closing the server', () => {
     const busy = await logIn();
     busy.send([commandPayload(query, 'stubborn')]);
     await expect
-      .poll(() => scripted.server.connections().some((info) => info.statement === 'stubborn'))
+      .poll(() => scripted.server.connections().some((info) => info.statement === 'stubborn'), patience)
       .toBe(true);
     const closed = scripted.server.close({ deadlineMs: 10_000 });
     expect(await idle.receive(0)).toBeUndefined();
@@ -364,7 +367,7 @@ describe('closing the server', () => {
     const client = await logIn();
     client.send([commandPayload(query, 'SLEEP')]);
     await expect
-      .poll(() => scripted.server.connections().some((info) => info.command === 'query'))
+      .poll(() => scripted.server.connections().some((info) => info.command === 'query'), patience)
       .toBe(true);
     await scripted.server.close({ deadlineMs: 20 });
     expect(errorNumberOf(await client.receive(1))).toBe(1053);
