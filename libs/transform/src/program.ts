@@ -1,0 +1,62 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { MillraceError } from '@millrace/errors/millrace-error';
+import { splitArguments } from './split-arguments.ts';
+
+/** `WITH TRANSFORM ('uri', 'executable', 'arguments')`. */
+export interface TransformClause {
+  readonly uri: string;
+  readonly executable: string;
+  readonly arguments: string;
+}
+
+/** A program on this node, ready to be started. */
+export interface Program {
+  readonly path: string;
+  readonly args: readonly string[];
+}
+
+/**
+ * Finds the program of a transform. For a single file the second string of the clause names nothing, so it is taken as
+ * arguments, before the third. Throws TRANSFORM_FAILED when the file is missing or not executable, and SQL_UNSUPPORTED
+ * for URIs other than `file://`.
+ */
+export async function resolveProgram(clause: TransformClause): Promise<Program> {
+  const path = pathOf(clause.uri);
+  if (/\.(tar\.gz|tgz)$/.test(path)) {
+    throw new MillraceError(
+      'SQL_UNSUPPORTED',
+      'transforms in archives are not supported yet; give a single executable file',
+    );
+  }
+  try {
+    if (!(await stat(path)).isFile()) throw new Error('not a file');
+    await access(path, constants.X_OK);
+  } catch (cause) {
+    throw new MillraceError(
+      'TRANSFORM_FAILED',
+      `transform program ${path} is missing or not executable on this node`,
+      {
+        cause,
+      },
+    );
+  }
+  return { path, args: [...splitArguments(clause.executable), ...splitArguments(clause.arguments)] };
+}
+
+function pathOf(uri: string): string {
+  if (!uri.startsWith('file://')) {
+    throw new MillraceError(
+      'SQL_UNSUPPORTED',
+      `transform URI '${uri}' is not supported yet; use file:///path/program`,
+    );
+  }
+  try {
+    return fileURLToPath(uri);
+  } catch (cause) {
+    throw new MillraceError('PIPELINE_DEFINITION', `transform URI '${uri}' is not a file on this node`, {
+      cause,
+    });
+  }
+}
