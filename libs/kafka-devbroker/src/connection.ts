@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { FrameBuffer } from './frame-buffer.ts';
 
@@ -7,7 +6,7 @@ export type Reply = readonly Buffer[] | 'nothing' | 'close';
 
 export interface ConnectionOptions {
   readonly requestBytesMax: number;
-  /** Answers one request; a rejection ends the connection. `signal` is aborted when the connection closes. */
+  /** Answers one request; a rejection ends the connection. `signal` is aborted when the client is gone. */
   readonly answer: (request: Buffer, signal: AbortSignal) => Promise<Reply>;
   /** Told why the connection is ended from this side. */
   readonly onFailure: (error: unknown) => void;
@@ -21,6 +20,8 @@ const idleTimeoutMs = 600_000;
 /**
  * Serves one connection: requests are answered one after the other, in order, as Kafka does, so that a client may send
  * the next before the last is answered. A client that does not read its responses gets no further requests handled.
+ * Requests that arrived before the client closed its side are still handled: a producer that wants no acknowledgement
+ * may close as soon as it has sent. The server has to allow half-open sockets for that.
  */
 export class Connection {
   /** Resolves when the socket is closed and no request is being handled any more. */
@@ -41,6 +42,10 @@ export class Connection {
     // A reset by the client; 'close' follows.
     socket.on('error', () => {});
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('end', () => {
+      this.#abort.abort();
+      if (!this.#busy) socket.destroy();
+    });
     this.ended = new Promise<void>((resolve) => socket.once('close', () => resolve())).then(() => {
       this.#abort.abort();
       return this.#work;
@@ -66,13 +71,13 @@ export class Connection {
     try {
       for (let request = this.#frames.next(); request !== undefined; request = this.#frames.next()) {
         const reply = await this.#options.answer(request, this.#abort.signal);
-        if (this.#socket.destroyed) return;
         if (reply === 'close') {
           this.#socket.destroy();
           return;
         }
-        if (reply !== 'nothing') await this.#send(reply);
+        if (reply !== 'nothing' && !this.#socket.destroyed) await this.#send(reply);
       }
+      if (this.#socket.readableEnded) this.#socket.destroy();
       this.#socket.resume();
     } catch (error) {
       if (!this.#socket.destroyed) this.#options.onFailure(error);
@@ -86,6 +91,12 @@ export class Connection {
     this.#socket.cork();
     for (const buffer of buffers) this.#socket.write(buffer);
     this.#socket.uncork();
-    if (this.#socket.writableNeedDrain) await once(this.#socket, 'drain', { signal: this.#abort.signal });
+    if (this.#socket.writableNeedDrain) await this.#drained();
+  }
+
+  #drained(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#socket.once('drain', resolve).once('close', resolve);
+    return promise.finally(() => this.#socket.off('drain', resolve).off('close', resolve));
   }
 }

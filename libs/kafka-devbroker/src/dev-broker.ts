@@ -88,7 +88,7 @@ export class DevBroker {
     try {
       const broker = await openBroker(options);
       topics = broker.topics;
-      const server = createServer();
+      const server = createServer({ allowHalfOpen: true });
       server.listen(port, host);
       await once(server, 'listening').catch((cause) => {
         throw new MillraceError(

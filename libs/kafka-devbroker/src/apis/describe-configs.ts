@@ -80,8 +80,8 @@ function write({ version, response }: Call, [name, value, type]: Config): void {
   response.string(name);
   response.nullableString(value);
   response.boolean(true);
-  // 4 is a static broker setting.
-  response.int8(4);
+  // 5 is a default.
+  response.int8(5);
   response.boolean(false);
   response.array([], () => {});
   if (version < 3) return;

@@ -1,5 +1,4 @@
 import { leaderEpoch, type PartitionLog } from '../log/partition-log.ts';
-import { firstRecordAt } from '../log/record-timestamps.ts';
 import { answerCode, errorCode } from '../wire/error-code.ts';
 import { type Api, type Call, neverFlexible, type Outcome } from './api.ts';
 
@@ -82,6 +81,5 @@ async function find(
 async function findOffset(log: PartitionLog, timestamp: bigint): Promise<FoundOffset> {
   if (timestamp === -1n) return { timestamp: -1n, offset: log.endOffset };
   if (timestamp === -2n) return { timestamp: -1n, offset: log.startOffset };
-  const found = await log.findTimestamp(timestamp);
-  return found === undefined ? nothing : firstRecordAt(found.bytes, timestamp, log.name, log.startOffset);
+  return (await log.findTimestamp(timestamp)) ?? nothing;
 }

@@ -5,6 +5,7 @@ import type { PartitionName } from '@millrace/kafka/record-position';
 import { ProtocolError } from '../wire/error-code.ts';
 import { assignOffset, checkIncomingBatch } from './incoming-batch.ts';
 import { ProducerState } from './producer-state.ts';
+import { firstRecordAt } from './record-timestamps.ts';
 import { isSegmentFileName, Segment } from './segment.ts';
 import type { StoredBatch } from './stored-batch.ts';
 
@@ -146,14 +147,20 @@ export class PartitionLog {
     return bytes;
   }
 
-  /** The first batch that can be read and has a record at or after `timestamp`, in milliseconds since 1970. */
-  async findTimestamp(timestamp: bigint): Promise<{ batch: StoredBatch; bytes: Buffer } | undefined> {
+  /** The first record that can be read with a time at or after `timestamp`, in milliseconds since 1970. */
+  async findTimestamp(timestamp: bigint): Promise<{ timestamp: bigint; offset: bigint } | undefined> {
+    let begin = this.#startOffset;
     for (const segment of [...this.#segments]) {
-      if (segment.maxTimestamp < timestamp || segment.nextOffset <= this.#startOffset) continue;
-      const batch = await segment.findBatch(
-        (stored) => stored.maxTimestamp >= timestamp && stored.lastOffset >= this.#startOffset,
-      );
-      if (batch !== undefined) return { batch, bytes: await segment.readBatch(batch) };
+      while (segment.maxTimestamp >= timestamp && segment.nextOffset > begin) {
+        const from = begin;
+        const batch = await segment.findBatch(
+          (stored) => stored.maxTimestamp >= timestamp && stored.lastOffset >= from,
+        );
+        if (batch === undefined) break;
+        const found = firstRecordAt(batch, await segment.readBatch(batch), this.name, timestamp, begin);
+        if (found !== undefined) return found;
+        begin = batch.lastOffset + 1n;
+      }
     }
     return undefined;
   }
@@ -166,7 +173,7 @@ export class PartitionLog {
 
   /**
    * Removes the batches that end at or behind `offset`, as an unclean leader election does, and returns the new end: the
-   * start of the batch that held `offset`.
+   * start of the batch that held `offset`, or of the first segment if that was deleted already.
    */
   truncate(offset: bigint): Promise<bigint> {
     return this.#serialise(async () => {
