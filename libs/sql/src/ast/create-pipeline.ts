@@ -34,6 +34,13 @@ export interface CreatePipeline extends Positioned {
   readonly onDuplicateKeyUpdate: readonly Assignment[];
 }
 
+/** The pipeline with its credentials replaced, fit to be shown and logged. */
+export function redactCredentials(pipeline: CreatePipeline): CreatePipeline {
+  const { source } = pipeline;
+  if (source.kind === 'link' || source.credentials === undefined) return pipeline;
+  return { ...pipeline, source: { ...source, credentials: '<CREDENTIALS REDACTED>' } };
+}
+
 export type ConflictHandling =
   | 'replace'
   | 'ignore'

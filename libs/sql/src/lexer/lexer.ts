@@ -196,14 +196,16 @@ export class Lexer {
     const start = this.start;
     if (source.charCodeAt(start + 1) === code.singleQuote) {
       const lower = first | 0x20;
-      if (lower === code.lowerX) return this.#scanQuotedDigits('hex', isHexDigit);
-      if (lower === code.lowerB) return this.#scanQuotedDigits('bits', isBit);
+      if (lower === code.lowerX || lower === code.lowerB) {
+        this.#scanQuotedDigits(lower === code.lowerX ? 'hex' : 'bits');
+        return;
+      }
     }
-    const end = this.#wordEnd(start);
-    this.#finish('word', source.slice(start, end).toUpperCase(), end);
+    this.#finishWord(this.#wordEnd(start));
   }
 
-  #scanQuotedDigits(kind: 'hex' | 'bits', accepts: (character: number) => boolean): void {
+  #scanQuotedDigits(kind: 'hex' | 'bits'): void {
+    const accepts = kind === 'hex' ? isHexDigit : isBit;
     let at = this.start + 2;
     while (accepts(this.#source.charCodeAt(at))) at += 1;
     if (this.#source.charCodeAt(at) !== code.singleQuote) {
@@ -216,30 +218,35 @@ export class Lexer {
   }
 
   #scanNumber(first: number): void {
-    const source = this.#source;
-    const second = source.charCodeAt(this.start + 1);
     const wordEnd = this.#wordEnd(this.start);
-    if (first === 0x30 && wordEnd > this.start + 2) {
-      if (second === code.lowerX && this.#allBetween(this.start + 2, wordEnd, isHexDigit)) {
-        return this.#finish('hex', '', wordEnd);
-      }
-      if (second === code.lowerB && this.#allBetween(this.start + 2, wordEnd, isBit)) {
-        return this.#finish('bits', '', wordEnd);
-      }
+    const radix = first === 0x30 ? this.#radixKind(wordEnd) : undefined;
+    if (radix !== undefined) {
+      this.#finish(radix, '', wordEnd);
+      return;
     }
-    let at = this.#digitsEnd(this.start);
-    let kind: TokenKind = 'integer';
-    if (source.charCodeAt(at) === code.dot) {
-      kind = 'decimal';
-      at = this.#digitsEnd(at + 1);
-    }
-    const exponentEnd = this.#exponentEnd(at);
-    if (exponentEnd > at) return this.#finish('double', '', exponentEnd);
+    const integerEnd = this.#digitsEnd(this.start);
+    const isDecimal = this.#source.charCodeAt(integerEnd) === code.dot;
+    const end = isDecimal ? this.#digitsEnd(integerEnd + 1) : integerEnd;
+    const exponentEnd = this.#exponentEnd(end);
+    if (exponentEnd > end) this.#finish('double', '', exponentEnd);
+    else if (isDecimal) this.#finish('decimal', '', end);
     // 1st and 2x are identifiers, as in MySQL; 1.5x is not.
-    if (kind === 'integer' && wordEnd > at) {
-      return this.#finish('word', source.slice(this.start, wordEnd).toUpperCase(), wordEnd);
-    }
-    this.#finish(kind, '', at);
+    else if (wordEnd > end) this.#finishWord(wordEnd);
+    else this.#finish('integer', '', end);
+  }
+
+  #finishWord(end: number): void {
+    this.#finish('word', this.#source.slice(this.start, end).toUpperCase(), end);
+  }
+
+  /** Whether the word is `0x` with hexadecimal digits or `0b` with bits. */
+  #radixKind(wordEnd: number): 'hex' | 'bits' | undefined {
+    const second = this.#source.charCodeAt(this.start + 1);
+    const digits = this.start + 2;
+    if (wordEnd <= digits) return undefined;
+    if (second === code.lowerX && this.#allBetween(digits, wordEnd, isHexDigit)) return 'hex';
+    if (second === code.lowerB && this.#allBetween(digits, wordEnd, isBit)) return 'bits';
+    return undefined;
   }
 
   /** The offset after `e[+-]digits` at an offset, or the same offset if none is there. */
@@ -268,7 +275,10 @@ export class Lexer {
         this.escaped = true;
         at += 1;
       } else if (character === quote) {
-        if (source.charCodeAt(at + 1) !== quote) return this.#finish(kind, '', at + 1);
+        if (source.charCodeAt(at + 1) !== quote) {
+          this.#finish(kind, '', at + 1);
+          return;
+        }
         this.escaped = true;
         at += 1;
       }
@@ -295,7 +305,8 @@ export class Lexer {
   #scanSymbol(first: number): void {
     for (const symbol of symbolsByFirst.get(first) ?? []) {
       if (this.#source.startsWith(symbol, this.start)) {
-        return this.#finish('symbol', symbol, this.start + symbol.length);
+        this.#finish('symbol', symbol, this.start + symbol.length);
+        return;
       }
     }
     this.#fail('this character cannot start a word');

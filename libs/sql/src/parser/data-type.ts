@@ -73,7 +73,7 @@ const types: Readonly<Record<string, TypeParser>> = {
   INT4: integer('int'),
   BIGINT: integer('bigint'),
   INT8: integer('bigint'),
-  FLOAT: parseFloat,
+  FLOAT: parseFloatType,
   FLOAT4: (parser) => approximate(parser, 'float'),
   DOUBLE(parser) {
     parser.accept('PRECISION');
@@ -150,7 +150,7 @@ function parseSign(parser: Parser): boolean {
   }
 }
 
-function parseFloat(parser: Parser): SqlType {
+function parseFloatType(parser: Parser): SqlType {
   if (!parser.at('(')) return approximate(parser, 'float');
   const [precision = 0, digits] = parseNumbers(parser, 2);
   parseSign(parser);

@@ -93,6 +93,11 @@ export class Parser {
     return raw.length > 40 ? `${raw.slice(0, 40)}…` : raw;
   }
 
+  /** The error for a mistake that is seen only after the tokens at fault were taken. */
+  errorAt(position: number, problem: string): MillraceError {
+    return syntaxError(this.tokens.source, position, problem);
+  }
+
   /** @throws SQL_UNSUPPORTED naming the construct */
   unsupported(construct: string, position = this.position): never {
     throw unsupportedError(this.tokens.source, position, construct);
