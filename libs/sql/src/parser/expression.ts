@@ -12,7 +12,7 @@ import { atLiteral, parseLiteral } from './literal.ts';
 import type { Parser } from './parser.ts';
 import { plainCall } from './plain-call.ts';
 import { parsePrimary } from './primary.ts';
-import { atQuery, parseQuery } from './query.ts';
+import { atQuery, atQueryContinuation, parseQuery, parseQueryContinuation } from './query.ts';
 
 /** Parses an expression of any kind. */
 export function parseExpression(parser: Parser): Expression {
@@ -100,7 +100,7 @@ function parseComparisonRight(
   operator: ComparisonOperator,
   position: number,
 ): Expression {
-  if (parser.atAny('ANY', 'SOME', 'ALL') && parser.at('(', 1) && atQuery(parser, 2)) {
+  if (parser.atAny('ANY', 'SOME', 'ALL') && parser.at('(', 1)) {
     const quantifier = parser.at('ALL') ? 'all' : 'any';
     parser.tokens.advance();
     parser.expect('(');
@@ -162,12 +162,14 @@ const predicates: Readonly<Record<string, PredicateParser>> = {
       return { kind: 'inQuery', operand, query, negated, position };
     }
     const items = parser.list(() => parseExpression(parser));
-    parser.expect(')');
     const [only] = items;
     // Parentheses around the query change nothing: IN ((SELECT …)) is IN (SELECT …).
     if (items.length === 1 && only?.kind === 'subquery') {
-      return { kind: 'inQuery', operand, query: only.query, negated, position };
+      const query = atQueryContinuation(parser) ? parseQueryContinuation(parser, only.query) : only.query;
+      parser.expect(')');
+      return { kind: 'inQuery', operand, query, negated, position };
     }
+    parser.expect(')');
     return { kind: 'inList', operand, items, negated, position };
   },
 };

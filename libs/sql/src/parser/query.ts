@@ -20,7 +20,7 @@ export function atQuery(parser: Parser, ahead = 0): boolean {
 
 /** Whether what follows a query in parentheses makes it part of a larger query. */
 export function atQueryContinuation(parser: Parser): boolean {
-  return parser.atAny('UNION', 'EXCEPT', 'INTERSECT', 'ORDER', 'LIMIT');
+  return parser.atAny('UNION', 'EXCEPT', 'INTERSECT', 'ORDER', 'LIMIT', 'FOR', 'LOCK');
 }
 
 /** Parses a whole query, with or without parentheses around it. */
