@@ -1,11 +1,13 @@
 import { once } from 'node:events';
+import { appendFile, cp } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { encodeRecordBatch } from '@millrace/kafka/record-batch-encoder';
 import { Partitioners } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
-import { kafkaClient, startBroker, temporaryDataDir } from './broker-fixture.ts';
 import type { DevBroker } from './dev-broker.ts';
-import { rawRequest } from './raw-client.ts';
+import { kafkaClient, startBroker, temporaryDataDir } from './testing/broker-fixture.ts';
+import { rawRequest } from './testing/raw-client.ts';
 import { errorCode } from './wire/error-code.ts';
 import { WireWriter } from './wire/wire-writer.ts';
 
@@ -281,6 +283,21 @@ describe('DevBroker connections', () => {
     await once(socket, 'close');
     await producer.send({ topic: 't', messages: [{ value: 'still here' }] });
     await producer.disconnect();
+  });
+
+  it('finds everything again when it was not stopped', async () => {
+    const dataDir = await temporaryDataDir();
+    const running = await startBroker({ dataDir });
+    await running.createTopic('t', 2);
+    await produce(running, 10);
+    const copy = join(await temporaryDataDir(), 'copy');
+    await cp(dataDir, copy, { recursive: true });
+    const log = join(copy, 'topics', 't', '0', '00000000000000000000.log');
+    await appendFile(log, Buffer.from('a batch that was begun'));
+    const recovered = await startBroker({ dataDir: copy });
+    expect((await fetch(recovered, 0n)).records).toEqual((await fetch(running, 0n)).records);
+    expect(await produce(recovered, 5)).toBe(errorCode.NONE);
+    expect((await fetch(recovered, 0n)).highWatermark).toBe(15n);
   });
 
   it('holds its data directory alone', async () => {

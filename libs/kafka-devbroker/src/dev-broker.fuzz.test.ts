@@ -7,8 +7,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { apiKeys } from './apis/api-name.ts';
 import { findApi } from './apis/api-table.ts';
-import { startBroker } from './broker-fixture.ts';
-import { rawRequest } from './raw-client.ts';
+import { startBroker } from './testing/broker-fixture.ts';
+import { rawRequest } from './testing/raw-client.ts';
 
 const batch = encodeRecordBatch({ baseOffset: 0n, records: [{ value: 'v' }] });
 

@@ -1,6 +1,6 @@
 import { CompressionTypes, type Consumer, type Kafka, Partitioners, type Producer } from 'kafkajs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { kafkaClient, startBroker, temporaryDataDir } from './broker-fixture.ts';
+import { kafkaClient, startBroker, temporaryDataDir } from './testing/broker-fixture.ts';
 
 async function connectProducer(kafka: Kafka, idempotent = false): Promise<Producer> {
   const producer = kafka.producer({

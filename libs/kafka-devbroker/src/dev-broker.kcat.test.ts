@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { startBroker } from './broker-fixture.ts';
+import { startBroker } from './testing/broker-fixture.ts';
 
 const kcatMissing = spawnSync('kcat', ['-V']).error !== undefined;
 if (kcatMissing) {

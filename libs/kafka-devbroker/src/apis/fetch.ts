@@ -23,7 +23,7 @@ export const fetchApi: Api = {
   flexibleFrom: neverFlexible,
   async handle(call): Promise<Outcome> {
     const fetch = readRequest(call);
-    const topError = fetch.sessionId === 0 ? call.injectedError() : errorCode.FETCH_SESSION_ID_NOT_FOUND;
+    const topError = fetch.sessionId === 0 ? errorCode.NONE : errorCode.FETCH_SESSION_ID_NOT_FOUND;
     const wanted = topError === errorCode.NONE ? fetch.topics : [];
     const partitions = wanted.flatMap((topic) => topic.partitions);
     const injected = new Map(

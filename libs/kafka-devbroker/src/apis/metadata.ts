@@ -29,11 +29,8 @@ export const metadataApi: Api = {
     });
     const mayCreate = version < 4 || request.boolean();
     const all = names === null || (version === 0 && names.length === 0);
-    const topics = all
-      ? broker.topics
-          .list()
-          .map((topic) => ({ name: topic.name, topic, error: call.injectedError(topic.name) }))
-      : await Promise.all([...new Set(names)].map((name) => findTopic(call, name, mayCreate)));
+    const wanted = all ? broker.topics.list().map((topic) => topic.name) : [...new Set(names)];
+    const topics = await Promise.all(wanted.map((name) => findTopic(call, name, mayCreate)));
 
     if (version >= 3) response.int32(0);
     response.array([call.address], ({ host, port }) => {

@@ -1,5 +1,6 @@
 import type { CommittedOffset } from '../groups/committed-offsets.ts';
 import { leaderEpoch } from '../log/partition-log.ts';
+import { errorCode } from '../wire/error-code.ts';
 import { type Api, neverFlexible } from './api.ts';
 
 /**
@@ -34,7 +35,7 @@ export const offsetFetchApi: Api = {
         response.int16(injectedError(name, partition));
       });
     });
-    if (version >= 2) response.int16(injectedError());
+    if (version >= 2) response.int16(errorCode.NONE);
     return 'respond';
   },
 };

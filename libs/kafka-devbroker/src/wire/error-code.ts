@@ -1,3 +1,5 @@
+import { isMillraceError } from '@millrace/errors/millrace-error';
+
 /** The Kafka error codes this broker answers with. (Kafka protocol guide, "Error Codes".) */
 export const errorCode = {
   UNKNOWN_SERVER_ERROR: -1,
@@ -50,7 +52,13 @@ export class ProtocolError extends Error {
   }
 }
 
-/** The error code that answers `error`; what is not a {@link ProtocolError} failed in the storage underneath. */
+/**
+ * The error code that answers a failed operation: what a {@link ProtocolError} says, or that stored data is damaged or the
+ * disk failed. Anything else is a bug and thrown on.
+ */
 export function answerCode(error: unknown): number {
-  return error instanceof ProtocolError ? error.code : errorCode.KAFKA_STORAGE_ERROR;
+  if (error instanceof ProtocolError) return error.code;
+  if (isMillraceError(error, 'RECORD_CORRUPT')) return errorCode.CORRUPT_MESSAGE;
+  if (error instanceof Error && 'syscall' in error) return errorCode.KAFKA_STORAGE_ERROR;
+  throw error;
 }

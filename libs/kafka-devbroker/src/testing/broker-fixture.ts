@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { onTestFinished } from 'vitest';
-import { DevBroker, type DevBrokerOptions } from './dev-broker.ts';
+import { DevBroker, type DevBrokerOptions } from '../dev-broker.ts';
 
 /** For tests: a data directory that is removed when the test ends. */
 export async function temporaryDataDir(): Promise<string> {

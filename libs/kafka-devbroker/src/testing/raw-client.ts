@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
-import { FrameBuffer } from './frame-buffer.ts';
-import { WireReader } from './wire/wire-reader.ts';
-import { WireWriter } from './wire/wire-writer.ts';
+import { FrameBuffer } from '../frame-buffer.ts';
+import { WireReader } from '../wire/wire-reader.ts';
+import { WireWriter } from '../wire/wire-writer.ts';
 
 /**
  * For tests: sends one request of a version without flexible encodings over its own connection and returns the response
