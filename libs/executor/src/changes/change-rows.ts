@@ -1,0 +1,58 @@
+import type { TableDefinition } from '@millrace/catalog/definitions';
+import type { DeletePlan, PartitionSet, UpdatePlan } from '@millrace/planner/plan';
+import { type PrepareVote, referenceOrdinal, type RowOperation } from '../leaves/leaf-port.ts';
+import { type PartitionMap, routePartitions } from '../queries/partition-routing.ts';
+import type { LockMode } from '../transactions/lock-table.ts';
+import type { Participant, TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
+import type { ChangeSettings } from './insert-rows.ts';
+
+/** Rows of one table that a statement changes in place. */
+export interface RowChange {
+  readonly databaseId: bigint;
+  readonly databaseName: string;
+  readonly schemaVersion: bigint;
+  readonly table: TableDefinition;
+  readonly partitions: PartitionSet;
+  readonly operation: RowOperation;
+}
+
+export function changeOfUpdate(plan: UpdatePlan): RowChange {
+  const { assignments, predicate } = plan;
+  return { ...plan, operation: { kind: 'update', tableId: plan.table.id, assignments, predicate } };
+}
+
+export function changeOfDelete(plan: DeletePlan): RowChange {
+  return { ...plan, operation: { kind: 'delete', tableId: plan.table.id, predicate: plan.predicate } };
+}
+
+/** Runs UPDATE, DELETE and TRUNCATE where the rows are; returns the rows affected. */
+export async function changeRows(
+  change: RowChange,
+  { map, coordinator }: { readonly map: PartitionMap; readonly coordinator: TransactionCoordinator },
+  { lockWaitMs, signal }: ChangeSettings,
+): Promise<bigint> {
+  const { table, databaseId, databaseName, schemaVersion, operation } = change;
+  const participants: Participant[] = [];
+  const placed = table.reference
+    ? new Map(map.partitions(databaseName).map(({ leafId }) => [leafId, [referenceOrdinal]]))
+    : routePartitions(map, databaseName, change.partitions, () => true);
+  if (table.reference && change.partitions.kind === 'none') return 0n;
+  for (const [leafId, ordinals] of placed) {
+    for (const ordinal of ordinals) participants.push({ leafId, databaseId, ordinal, operations: [operation] });
+  }
+  if (participants.length === 0) return 0n;
+  const locks = participants.map(({ ordinal }) => ({ tableId: table.id, ordinal, mode: 'exclusive' as const }));
+  const { votes } = await coordinator.run({ schemaVersion, locks, participants, lockWaitMs, signal });
+  return affectedRowsOf(table, votes);
+}
+
+/** Every copy of a reference table counts the same rows. */
+export function affectedRowsOf(table: TableDefinition, votes: readonly PrepareVote[]): bigint {
+  if (table.reference) return votes[0]?.affectedRows ?? 0n;
+  return votes.reduce((sum, vote) => sum + vote.affectedRows, 0n);
+}
+
+/** Inserts without unique keys cannot conflict with each other. */
+export function lockModeOfInsert(table: TableDefinition): LockMode {
+  return table.keys.some(({ kind }) => kind !== 'index') ? 'exclusive' : 'shared';
+}
