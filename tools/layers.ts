@@ -3,7 +3,7 @@
  * not allowed here is refused.
  */
 
-export type Layer = 'app' | 'role' | 'core' | 'base';
+export type Layer = 'launcher' | 'app' | 'role' | 'core' | 'base';
 
 export interface Project {
   /** Package name, for example `@millrace/sql`. */
@@ -25,6 +25,8 @@ export interface Import {
 }
 
 const allowedLayers: Record<Layer, readonly Layer[]> = {
+  // The standalone program and the command line start the services' apps.
+  launcher: ['launcher', 'app', 'core', 'base'],
   app: ['role', 'core', 'base'],
   role: ['core', 'base'],
   core: ['core', 'base'],
@@ -43,7 +45,7 @@ const restrictedExternals: Readonly<Record<string, readonly string[]>> = {
   '@grpc/reflection': ['rpc'],
   '@duckdb/node-api': ['engine'],
   '@duckdb/node-bindings': ['engine'],
-  kafkajs: ['kafka', 'testkit'],
+  kafkajs: ['kafka', 'testkit', 'cli'],
   'prom-client': ['runtime'],
   mysql2: ['cli'],
 };

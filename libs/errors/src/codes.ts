@@ -168,7 +168,12 @@ export const errorCodes = {
     'correct the value',
   ),
   DATETIME_INVALID: user(1292, '22007', 'a date or time cannot be read', "use 'YYYY-MM-DD hh:mm:ss'"),
-  TEXT_ENCODING: user(1300, 'HY000', 'a text is not valid UTF-8', "send UTF-8, and bytes as X'…' or as parameters of a prepared statement"),
+  TEXT_ENCODING: user(
+    1300,
+    'HY000',
+    'a text is not valid UTF-8',
+    "send UTF-8, and bytes as X'…' or as parameters of a prepared statement",
+  ),
   JSON_INVALID: user(3140, '22032', 'the text is not valid JSON', 'correct the document'),
   COLUMN_COUNT: user(
     1136,

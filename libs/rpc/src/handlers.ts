@@ -23,12 +23,12 @@ export interface CallContext {
  * wire whole (see error-details.ts); streams stop reading and writing while the other side is slow.
  */
 export class Handlers {
-  readonly #origin: string;
+  readonly #origin: () => string;
   readonly #logger: Logger;
 
-  /** `origin` names this server in errors, for example `leaf 127.0.0.1:50062`. */
-  constructor(origin: string, logger: Logger) {
-    this.#origin = origin;
+  /** `origin` names this server in errors, for example `leaf 127.0.0.1:50062`; its port may be known later. */
+  constructor(origin: string | (() => string), logger: Logger) {
+    this.#origin = typeof origin === 'string' ? () => origin : origin;
     this.#logger = logger;
   }
 
@@ -93,7 +93,7 @@ export class Handlers {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
     }
-    return statusFromError(error, this.#origin);
+    return statusFromError(error, this.#origin());
   }
 }
 

@@ -80,7 +80,7 @@ export function stopOnSignals(shutdown: (signal: NodeJS.Signals) => Promise<void
       stopping = true;
       logger.info('stopping', { signal });
       shutdown(signal).then(
-        () => process.exit(0),
+        () => process.exit(process.exitCode ?? 0),
         (error: unknown) => {
           logger.error('stop failed', { error });
           process.exit(1);

@@ -1,0 +1,73 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startMember } from '@millrace/rpc/member-node';
+import type { Logger } from '@millrace/runtime/logger';
+import { MetricRegistry } from '@millrace/runtime/metrics';
+import { listenOptions, memberOptions } from '@millrace/runtime/node-options';
+import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
+import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
+import { ProcessPool } from '@millrace/transform/process-pool';
+import { transformService } from '@millrace/transform/transform-service';
+
+export const runnerOptions = {
+  ...listenOptions,
+  ...memberOptions,
+  programsMax: { type: 'integer', help: 'programs running at once', default: 8, min: 1, max: 1024 },
+  timeLimitSeconds: {
+    type: 'integer',
+    help: 'longest run of a program',
+    default: 300,
+    unit: 'seconds',
+    min: 1,
+  },
+  outputLimitMb: {
+    type: 'integer',
+    help: 'most output of one run',
+    default: 4096,
+    unit: 'megabytes',
+    min: 1,
+  },
+  memoryLimitMb: {
+    type: 'integer',
+    help: 'most memory of one program',
+    default: 512,
+    unit: 'megabytes',
+    min: 1,
+  },
+} as const satisfies OptionSpecs;
+
+const megabyte = 1024 * 1024;
+const spareIdleMs = 60_000;
+
+export const runnerProgram: ServiceProgram<typeof runnerOptions> = {
+  usage: 'millrace start transform-runner',
+  description: "Runs users' transform programs for pipelines WITH TRANSFORM.",
+  options: runnerOptions,
+  start: startRunner,
+};
+
+export function startRunner(
+  options: OptionValues<typeof runnerOptions>,
+  logger: Logger,
+): Promise<RunningService> {
+  const pool = new ProcessPool({
+    workDir: join(tmpdir(), `millrace-transform-${process.pid}`),
+    runningMax: options.programsMax,
+    spareIdleMs,
+  });
+  const limits = {
+    timeMsMax: options.timeLimitSeconds * 1000,
+    outputBytesMax: options.outputLimitMb * megabyte,
+    memoryBytesMax: options.memoryLimitMb * megabyte,
+  };
+  return startMember(
+    {
+      role: 'transform-runner',
+      services: (handlers) => [transformService(pool, limits, handlers)],
+      stop: () => pool.close(),
+    },
+    options,
+    new MetricRegistry(),
+    logger.child({ service: 'transform-runner' }),
+  );
+}
