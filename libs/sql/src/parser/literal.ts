@@ -1,8 +1,5 @@
 import type { IntegerLiteral, Literal } from '../ast/expression.ts';
-import type { Parser } from './parser.ts';
-
-/** Larger integers are decimals, as in MySQL. */
-const integerMax = 2n ** 64n - 1n;
+import { integerMax, type Parser } from './parser.ts';
 
 /** Whether the current token is a literal by itself (not a word such as NULL or DATE). */
 export function atLiteral(parser: Parser): boolean {
@@ -40,13 +37,11 @@ export function parseLiteral(parser: Parser): Literal {
 
 /** Parses an unsigned integer of up to 64 bits. */
 export function parseIntegerLiteral(parser: Parser, what: string): IntegerLiteral {
-  if (parser.tokens.kind() !== 'integer') parser.fail(what);
-  const literal = integerOrDecimal(parser.tokens.raw(), parser.position);
-  if (literal.kind !== 'integer') parser.fail(`${what} of at most 64 bits`);
-  parser.tokens.advance();
-  return literal;
+  const position = parser.position;
+  return { kind: 'integer', value: parser.integer(what), position };
 }
 
+/** Integers above 64 bits are decimals, as in MySQL. */
 function integerOrDecimal(digits: string, position: number): Literal {
   // Below 2^53 a number converts faster than the text; longer digits than a decimal holds need no conversion at all.
   if (digits.length > 20) {

@@ -8,6 +8,10 @@ import { TokenStream } from '../lexer/token-stream.ts';
 /** How deep parentheses, subqueries and other recursive constructs may be nested. */
 export const nestingDepthMax = 200;
 
+/** The largest BIGINT UNSIGNED. */
+export const integerMax = 2n ** 64n - 1n;
+const integerDigitsMax = 20;
+
 /**
  * What the functions that parse the single constructs share: the tokens, the primitives to take them, and the limits.
  * Every construct is a function of its own that takes a parser standing at its first token.
@@ -153,10 +157,12 @@ export class Parser {
     return value;
   }
 
-  /** Takes an unsigned integer literal. */
+  /** Takes an unsigned integer literal of up to 64 bits. */
   integer(what: string): bigint {
     if (this.tokens.kind() !== 'integer') this.fail(what);
-    const value = BigInt(this.tokens.raw());
+    const digits = this.tokens.raw();
+    const value = digits.length > integerDigitsMax ? undefined : BigInt(digits);
+    if (value === undefined || value > integerMax) this.fail(`${what} of at most 64 bits`);
     this.tokens.advance();
     return value;
   }
