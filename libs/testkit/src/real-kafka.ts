@@ -21,8 +21,8 @@ export interface RealKafkaOptions {
   readonly dir?: string;
   /** More lines of server.properties; they win over the defaults. */
   readonly properties?: Readonly<Record<string, string>>;
-  /** SCRAM users to create, as `kafka-storage format --add-scram` takes them. */
-  readonly scramUsers?: readonly string[];
+  /** Passwords by user: adds a listener that wants SASL (PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512), without TLS. */
+  readonly saslUsers?: Readonly<Record<string, string>>;
 }
 
 export interface RealKafkaTopic {
@@ -35,6 +35,8 @@ export interface RealKafkaTopic {
 export interface RealKafka {
   /** `127.0.0.1:port` of the plaintext listener. */
   readonly brokers: string;
+  /** Address of the listener for `saslUsers`. */
+  readonly saslBrokers: string;
   readonly port: number;
   /** Where the server keeps configuration and data. */
   readonly dir: string;
@@ -57,15 +59,16 @@ export interface RealKafka {
 export async function startRealKafka(options: RealKafkaOptions = {}): Promise<RealKafka> {
   const dir = options.dir ?? (await mkdtemp(path.join(tmpdir(), 'millrace-kafka-')));
   await mkdir(dir, { recursive: true });
-  const [port, controllerPort] = await freePorts(2);
-  if (port === undefined || controllerPort === undefined) throw new Error('no free ports');
+  const ports = await freePorts();
+  const { port } = ports;
+  const saslUsers = options.saslUsers ?? {};
   const propertiesFile = path.join(dir, 'server.properties');
-  const properties = { ...serverProperties(dir, port, controllerPort), ...options.properties };
+  const properties = { ...serverProperties(dir, ports), ...saslProperties(saslUsers), ...options.properties };
   const lines = Object.entries(properties).map(([key, value]) => `${key}=${value}\n`);
   await writeFile(propertiesFile, lines.join(''));
   await writeFile(path.join(dir, 'log4j2.properties'), log4jProperties);
   const classPath = await realKafkaClassPath();
-  await formatStorage(classPath, propertiesFile, options.scramUsers ?? []);
+  await formatStorage(classPath, propertiesFile, saslUsers);
   const brokers = `127.0.0.1:${port}`;
   const server = new KafkaProcess(classPath, dir, propertiesFile);
   const kafka = new Kafka({
@@ -90,6 +93,7 @@ export async function startRealKafka(options: RealKafkaOptions = {}): Promise<Re
   }
   return {
     brokers,
+    saslBrokers: `127.0.0.1:${ports.saslPort}`,
     port,
     dir,
     createTopic: (topic) => withAdmin(kafka, (admin) => createTopic(admin, topic)),
@@ -169,14 +173,23 @@ appender.out.layout.type = PatternLayout
 appender.out.layout.pattern = %d %p %c{1}: %m%n
 `;
 
-function serverProperties(dir: string, port: number, controllerPort: number): Record<string, string> {
+interface Ports {
+  readonly port: number;
+  readonly saslPort: number;
+  readonly controllerPort: number;
+}
+
+function serverProperties(dir: string, { port, saslPort, controllerPort }: Ports): Record<string, string> {
+  const clientListeners = `PLAINTEXT://127.0.0.1:${port},SASL://127.0.0.1:${saslPort}`;
   return {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.bootstrap.servers': `127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: `${clientListeners},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': clientListeners,
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': path.join(dir, 'data'),
     'num.partitions': '1',
     'offsets.topic.replication.factor': '1',
@@ -191,14 +204,31 @@ function serverProperties(dir: string, port: number, controllerPort: number): Re
   };
 }
 
+function saslProperties(users: Readonly<Record<string, string>>): Record<string, string> {
+  const plainUsers = Object.entries(users).map(([name, password]) => ` user_${name}="${password}"`);
+  const security = 'org.apache.kafka.common.security';
+  const scram = `${security}.scram.ScramLoginModule required;`;
+  return {
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    'listener.name.sasl.plain.sasl.jaas.config': `${security}.plain.PlainLoginModule required${plainUsers.join('')};`,
+    'listener.name.sasl.scram-sha-256.sasl.jaas.config': scram,
+    'listener.name.sasl.scram-sha-512.sasl.jaas.config': scram,
+  };
+}
+
 async function formatStorage(
   classPath: string,
   propertiesFile: string,
-  scramUsers: readonly string[],
+  users: Readonly<Record<string, string>>,
 ): Promise<void> {
   // Any 16 bytes in URL-safe base64 will do as the id of a cluster that nobody else joins.
   const clusterId = 'bWlsbHJhY2UtdGVzdHMtMQ';
-  const scram = scramUsers.flatMap((user) => ['--add-scram', user]);
+  const scram = Object.entries(users).flatMap(([name, password]) =>
+    ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+      '--add-scram',
+      `${mechanism}=[name=${name},password=${password}]`,
+    ]),
+  );
   const format = [
     'format',
     '--standalone',
@@ -250,19 +280,21 @@ async function createTopic(
 }
 
 /** Ports that were free a moment ago; all are held at once so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
+async function freePorts(): Promise<Ports> {
+  const servers = [createServer(), createServer(), createServer()];
   const ports: number[] = [];
   for (const server of servers) {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('not a TCP port');
-    ports.push(address.port);
+    if (typeof address === 'object' && address !== null) ports.push(address.port);
   }
   for (const server of servers) {
     server.close();
     await once(server, 'close');
   }
-  return ports;
+  const [port, saslPort, controllerPort] = ports;
+  if (port === undefined || saslPort === undefined || controllerPort === undefined)
+    throw new Error('no free ports');
+  return { port, saslPort, controllerPort };
 }
