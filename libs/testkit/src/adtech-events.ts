@@ -141,7 +141,7 @@ export class AdtechEvents {
     this.#userId = 1 + Math.floor(activity * activity * adtechUserIdMax);
     const person = scramble(this.#userId);
     const event = `{"user_id":${this.#userId},${eventNames.choose(random())},${advertisers.choose(random())},${people.choose(person)},${pages.choose(random())},${places.choose(scramble(person))}}`;
-    return start + target.latin1Write(event, start);
+    return start + target.write(event, start, 'latin1');
   }
 
   /** The next event in a buffer of its own. */
