@@ -132,6 +132,17 @@ const accepted: readonly (readonly [text: string, canonical: string])[] = [
     'CREATE TABLE m (id VARCHAR(255) PRIMARY KEY, count INT NOT NULL, createdAt TIMESTAMP DEFAULT NOW())',
     'CREATE TABLE `m` (`id` VARCHAR(255) PRIMARY KEY, `count` INT(11) NOT NULL, `createdAt` TIMESTAMP DEFAULT NOW())',
   ],
+  [
+    'CREATE TABLE `t` (\n  `c` varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL,\n  `m` text DEFAULT NULL,\n' +
+      '  SHARD KEY `__SHARDKEY` (`c`),\n  SORT KEY `__UNORDERED` ()\n) AUTOSTATS_CARDINALITY_MODE=INCREMENTAL ' +
+      "AUTOSTATS_HISTOGRAM_MODE=CREATE AUTOSTATS_SAMPLING=ON SQL_MODE='STRICT_ALL_TABLES' CHARACTER SET=`utf8mb4`",
+    'CREATE TABLE `t` (`c` VARCHAR(255) CHARACTER SET `utf8mb4` COLLATE `utf8mb4_general_ci` NOT NULL, ' +
+      '`m` TEXT DEFAULT NULL, SHARD KEY `__SHARDKEY` (`c`), SORT KEY `__UNORDERED` ()) ' +
+      "AUTOSTATS_CARDINALITY_MODE='INCREMENTAL' AUTOSTATS_HISTOGRAM_MODE='CREATE' AUTOSTATS_SAMPLING='ON' " +
+      "SQL_MODE='STRICT_ALL_TABLES' CHARACTER SET='utf8mb4'",
+  ],
+  ['SELECT /*!40001 SQL_NO_CACHE */ * FROM t', 'SELECT * FROM `t`'],
+  ['INSERT INTO t () VALUES ()', 'INSERT INTO `t` VALUES ()'],
   ['DROP TABLE IF EXISTS a, d.b', 'DROP TABLE IF EXISTS `a`, `d`.`b`'],
   ['truncate t', 'TRUNCATE TABLE `t`'],
   // data
@@ -375,9 +386,9 @@ describe('limits', () => {
   it('takes what clients generate', () => {
     const disjunction = parse(`SELECT * FROM t WHERE ${Array(20_000).fill('a = 1').join(' OR ')}`);
     expect(disjunction).toMatchObject({ body: { where: { kind: 'logical', operator: 'or' } } });
-    const nested = `${'SELECT * FROM ('.repeat(90)}SELECT 1${') AS q'.repeat(90)}`;
+    const nested = `${'SELECT * FROM ('.repeat(150)}SELECT 1${') AS q'.repeat(150)}`;
     expect(printStatement(parse(nested))).toBe(
-      `${'SELECT * FROM ('.repeat(90)}SELECT 1${') AS `q`'.repeat(90)}`,
+      `${'SELECT * FROM ('.repeat(150)}SELECT 1${') AS `q`'.repeat(150)}`,
     );
     const rows = Array.from({ length: 20_000 }, (_, row) => `(${row}, 'name ${row}', ${row}.5, NULL)`).join(
       ',',

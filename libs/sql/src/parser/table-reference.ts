@@ -74,7 +74,7 @@ function parseJoinCondition(parser: Parser): JoinCondition {
 
 function parseTableFactor(parser: Parser): TableReference {
   const position = parser.position;
-  if (parser.at('(')) return parser.nested(() => parseParenthesizedFactor(parser));
+  if (parser.at('(')) return parseParenthesizedFactor(parser);
   if (parser.at('::')) parser.unsupported('a result table');
   const name = parser.objectName('a table name');
   if (parser.at('(')) parser.unsupported('a table function');
@@ -89,7 +89,7 @@ function parseParenthesizedFactor(parser: Parser): TableReference {
   const position = parser.position;
   parser.expect('(');
   if (atQuery(parser)) return parseDerivedEnd(parser, parseQuery(parser), position);
-  const [first, ...others] = parseTableReferences(parser);
+  const [first, ...others] = parser.nested(() => parseTableReferences(parser));
   if (first === undefined) parser.fail('a table name');
   const query = others.length === 0 ? bareQueryOf(first) : undefined;
   if (query !== undefined) {
