@@ -1,0 +1,119 @@
+import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
+import type { RowFields } from './row-fields.ts';
+
+/** What PIPELINES_ERRORS knows of a failure beside its code and message. */
+export interface FailureInfo {
+  readonly kind: 'Extract' | 'Transform' | 'Load' | 'Internal';
+  readonly sourcePartition: string;
+  /** -1 where no single record is to blame. */
+  readonly offset: bigint;
+  readonly line: string;
+  readonly lineNumber: number;
+  readonly stdError: string;
+}
+
+const infos = new WeakMap<Error, FailureInfo>();
+
+/** Attaches what is known about a failure to its error. */
+export function withFailureInfo(error: MillraceError, info: FailureInfo): MillraceError {
+  infos.set(error, info);
+  return error;
+}
+
+/** What was attached with {@link withFailureInfo}. */
+export function failureInfoOf(error: unknown): FailureInfo | undefined {
+  return error instanceof Error ? infos.get(error) : undefined;
+}
+
+/** A source partition of the batch, as errors name it. */
+export interface RangeName {
+  readonly topic: string;
+  readonly sourcePartition: string;
+}
+
+/** Where a bad row stands. */
+export interface RowPosition {
+  readonly range: number;
+  readonly offset: bigint;
+  readonly lineNumber: number;
+  readonly line: string;
+}
+
+/** A row left out by SKIP PARSER ERRORS. */
+export interface RowWarningEvent extends RowPosition {
+  readonly code: string;
+  readonly message: string;
+}
+
+const lineBytesShown = 1024;
+/** As `pipelines_max_errors_per_partition`: more warnings about one range are counted out. */
+const warningsPerRangeMax = 1000;
+
+/**
+ * What becomes of rows that cannot be loaded: the first one fails the batch with topic, partition and offset in the
+ * message, or each is left out and noted.
+ */
+export class RowErrors {
+  readonly skip: boolean;
+  readonly #ranges: readonly RangeName[];
+  readonly #counts: number[];
+  #warnings: RowWarningEvent[] = [];
+
+  constructor(ranges: readonly RangeName[], skip: boolean) {
+    this.#ranges = ranges;
+    this.skip = skip;
+    this.#counts = ranges.map(() => 0);
+  }
+
+  /** Reports the row of `bytes[start, end)` that `fields` stands at. Throws unless bad rows are skipped. */
+  rejectRow(error: unknown, fields: RowFields, bytes: Buffer, start: number, end: number): void {
+    const line = bytes.subarray(start, Math.min(end, start + lineBytesShown)).toString('utf8');
+    this.reject(error, {
+      range: fields.range,
+      offset: fields.record.offset,
+      lineNumber: fields.line,
+      line: line.replace(/[\r\n]+$/, ''),
+    });
+  }
+
+  /** Reports a row by its position. Throws unless bad rows are skipped. */
+  reject(error: unknown, position: RowPosition): void {
+    const known = isMillraceError(error);
+    // What is not about the row (a bug, a full disk) is never skipped.
+    if (!known || failureInfoOf(error) !== undefined || error.kind === 'operational') throw error;
+    if (!this.skip) throw this.failure(error, position);
+    const count = (this.#counts[position.range] ?? 0) + 1;
+    this.#counts[position.range] = count;
+    if (count > warningsPerRangeMax) return;
+    this.#warnings.push({ ...position, code: error.code, message: messageOf(error) });
+  }
+
+  /** The error about one row, with its place in the message. */
+  failure(error: MillraceError, position: RowPosition): MillraceError {
+    const { topic, sourcePartition } = this.#ranges[position.range] ?? { topic: '', sourcePartition: '' };
+    const place =
+      position.offset < 0n
+        ? `row ${position.lineNumber} of the transform's output`
+        : `offset ${position.offset}`;
+    const message = `topic '${topic}' partition ${sourcePartition} ${place}: ${messageOf(error)}`;
+    return withFailureInfo(new MillraceError(error.code, message, { cause: error }), {
+      kind: 'Load',
+      sourcePartition,
+      offset: position.offset,
+      line: position.line,
+      lineNumber: position.lineNumber,
+      stdError: '',
+    });
+  }
+
+  /** Warnings since the last call. */
+  takeWarnings(): RowWarningEvent[] {
+    const warnings = this.#warnings;
+    this.#warnings = [];
+    return warnings;
+  }
+}
+
+function messageOf(error: MillraceError): string {
+  return error.detail === undefined ? error.message : `${error.message}, ${error.detail}`;
+}

@@ -1,0 +1,278 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { EngineConnection } from '@millrace/engine/duckdb-instance';
+import { writePartitionedParquet } from '@millrace/engine/parquet';
+import { quoteLiteral } from '@millrace/engine/sql-text';
+import { isMillraceError } from '@millrace/errors/millrace-error';
+import { SliceSender } from '../delivery/slice-sender.ts';
+import type { StagedSlice } from '../delivery/slice-target.ts';
+import type { BytesBuilder } from '../parquet/bytes-builder.ts';
+import { ParquetWriter } from '../parquet/parquet-writer.ts';
+import { type ByteSource, byteSource } from '../rows/byte-source.ts';
+import type { RowErrors, RowPosition } from '../rows/row-errors.ts';
+import { fieldKind, type RowFields } from '../rows/row-fields.ts';
+import type { RowPlan } from '../rows/row-plan.ts';
+import type { SinkOptions } from './direct-sink.ts';
+import { engineRowsSql, partitionColumn, stagedColumns } from './engine-rows-sql.ts';
+
+const readBytes = 1 << 20;
+/** A bad row is bisected out; beyond this many in one chunk something else is wrong with the data. */
+const badRowsMax = 10_000;
+const one = byteSource(Buffer.from('1'));
+const zero = byteSource(Buffer.from('0'));
+
+export interface EngineSinkOptions extends SinkOptions {
+  readonly errors: RowErrors;
+  readonly connect: () => Promise<EngineConnection>;
+  /** For staging files; made when the first is written, removed by {@link EngineSink.close}. */
+  readonly directory: string;
+}
+
+/** Rows staged as text, and where each came from. */
+class StagedRows {
+  readonly writer: ParquetWriter;
+  #ranges = new Int32Array(256);
+  #lines = new Int32Array(256);
+  #offsets = new BigInt64Array(256);
+
+  constructor(plan: RowPlan) {
+    this.writer = new ParquetWriter(
+      stagedColumns(plan).map(({ name, binary }) => ({ name, type: { kind: binary ? 'blob' : 'text' } })),
+    );
+  }
+
+  /** Counts a row whose values were added to the writer. */
+  finishRow(fields: RowFields): void {
+    const row = this.writer.rows;
+    if (row === this.#ranges.length) {
+      this.#ranges = grown(this.#ranges, new Int32Array(row * 2));
+      this.#lines = grown(this.#lines, new Int32Array(row * 2));
+      this.#offsets = grown(this.#offsets, new BigInt64Array(row * 2));
+    }
+    this.#ranges[row] = fields.range;
+    this.#lines[row] = fields.line;
+    this.#offsets[row] = fields.record.offset;
+    this.writer.rows += 1;
+  }
+
+  position(row: number): RowPosition {
+    return {
+      range: this.#ranges[row] ?? 0,
+      offset: this.#offsets[row] ?? -1n,
+      lineNumber: this.#lines[row] ?? 0,
+      line: '',
+    };
+  }
+}
+
+function grown<A extends { set(from: A): void }>(from: A, to: A): A {
+  to.set(from);
+  return to;
+}
+
+/**
+ * The general way from scanned rows to slices: mapped values are staged as text, and the engine converts and checks
+ * them, evaluates SET, DEFAULT and WHERE, and writes one Parquet file per partition. Works chunk by chunk.
+ */
+export class EngineSink {
+  readonly #options: EngineSinkOptions;
+  #connection: EngineConnection | undefined;
+  readonly #sources: readonly { readonly field: number; readonly fallback: ByteSource | null }[];
+  #rows: StagedRows;
+  #rowsBefore = 0;
+  #files = 0;
+
+  constructor(options: EngineSinkOptions) {
+    this.#options = options;
+    const staged = stagedColumns(options.plan);
+    this.#sources = staged.map(({ source }) => ({
+      field: source.field,
+      fallback: source.fallback ? byteSource(source.fallback) : null,
+    }));
+    this.#rows = new StagedRows(options.plan);
+  }
+
+  addRow(fields: RowFields): void {
+    const { columns } = this.#rows.writer;
+    for (const [index, { field, fallback }] of this.#sources.entries()) {
+      const builder = columns[index] as BytesBuilder;
+      const kind = fields.kinds[field];
+      if (kind === fieldKind.missing && fallback !== null) {
+        builder.add(fallback, 0, fallback.bytes.length);
+      } else if (kind === fieldKind.null || kind === fieldKind.missing) {
+        builder.addNull();
+      } else if (kind === fieldKind.true || kind === fieldKind.false) {
+        builder.add(kind === fieldKind.true ? one : zero, 0, 1);
+      } else {
+        const source = kind === fieldKind.decoded ? fields.scratch : fields.input;
+        builder.add(source, fields.starts[field] as number, fields.ends[field] as number);
+      }
+    }
+    this.#rows.finishRow(fields);
+  }
+
+  /** Whether the staged rows have reached the memory allowed. */
+  get full(): boolean {
+    return this.#rows.writer.bytesOpen >= this.#options.bufferBytesMax;
+  }
+
+  /**
+   * Converts the staged rows and delivers them as slices named `slice`. Rows added meanwhile belong to the
+   * next flush; only one may run at a time.
+   *
+   * @throws MillraceError of the first row that cannot be loaded, unless bad rows are skipped; or of a leaf.
+   */
+  async flush(slice: string): Promise<StagedSlice[]> {
+    const staged = this.#rows;
+    const rowCount = staged.writer.rows;
+    if (rowCount === 0) return [];
+    this.#rows = new StagedRows(this.#options.plan);
+    const { plan, batchId, destination, signal } = this.#options;
+    const partitionCount = destination.partitions.length;
+    const connection = await this.#connect();
+    const input = await this.#writeInput(staged);
+    const output = join(this.#options.directory, `slices-${this.#files}`);
+    const rowsBefore = this.#rowsBefore;
+    const attempt = (exclude: readonly number[]) =>
+      writePartitionedParquet(
+        connection,
+        engineRowsSql({ plan, input, exclude, partitioning: { partitionCount, batchId, rowsBefore } }),
+        output,
+        partitionColumn(plan),
+        { signal },
+      );
+    const files = await this.#withoutBadRows(staged, input, attempt, () =>
+      rm(output, { recursive: true, force: true }),
+    );
+    await rm(input);
+    const rows: number[] = [];
+    for (const { path } of files) rows.push(await this.#rowsOf(path));
+    const slices = await Promise.all(
+      files.map(({ partition, path }, index) => this.#deliver(partition, path, slice, rows[index] ?? 0)),
+    );
+    await rm(output, { recursive: true, force: true });
+    this.#rowsBefore += rowCount;
+    return slices.flat();
+  }
+
+  /** Runs `query` over the staged rows as they would be loaded (TEST PIPELINE). */
+  async preview<Result>(
+    query: (sql: string, connection: EngineConnection) => Promise<Result>,
+  ): Promise<Result> {
+    const connection = await this.#connect();
+    const staged = this.#rows;
+    const input = await this.#writeInput(staged);
+    const { plan } = this.#options;
+    try {
+      return await this.#withoutBadRows(
+        staged,
+        input,
+        (exclude) => query(engineRowsSql({ plan, input, exclude }), connection),
+        async () => {},
+      );
+    } finally {
+      await rm(input, { force: true });
+    }
+  }
+
+  /** Lets go of the connection and removes every file. */
+  async close(): Promise<void> {
+    this.#connection?.close();
+    this.#connection = undefined;
+    await rm(this.#options.directory, { recursive: true, force: true });
+  }
+
+  async #connect(): Promise<EngineConnection> {
+    this.#connection ??= await this.#options.connect();
+    return this.#connection;
+  }
+
+  async #writeInput(staged: StagedRows): Promise<string> {
+    await mkdir(this.#options.directory, { recursive: true });
+    const input = join(this.#options.directory, `input-${++this.#files}.parquet`);
+    await writeFile(input, staged.writer.finish());
+    return input;
+  }
+
+  /** Runs `attempt`; a row that fails it is reported, which throws, or left out of the next attempt. */
+  async #withoutBadRows<Result>(
+    staged: StagedRows,
+    input: string,
+    attempt: (exclude: readonly number[]) => Promise<Result>,
+    cleanUp: () => Promise<void>,
+  ): Promise<Result> {
+    const excluded: number[] = [];
+    for (;;) {
+      try {
+        return await attempt(excluded);
+      } catch (error) {
+        if (!isMillraceError(error) || error.kind !== 'user' || this.#options.signal.aborted) throw error;
+        await cleanUp();
+        const bad = await this.#firstBadRow(input, excluded, staged.writer.rows);
+        if (bad === undefined || excluded.length >= badRowsMax) throw error;
+        this.#options.errors.reject(bad.error, staged.position(bad.row));
+        excluded.push(bad.row);
+      }
+    }
+  }
+
+  /** Finds the first row that cannot be loaded by halving the rows looked at. */
+  async #firstBadRow(
+    input: string,
+    exclude: readonly number[],
+    rowCount: number,
+  ): Promise<{ row: number; error: unknown } | undefined> {
+    let first = exclude.length === 0 ? 0 : (exclude.at(-1) as number) + 1;
+    let end = rowCount;
+    let error = await this.#check(input, exclude, first, end);
+    if (error === undefined) return undefined;
+    while (end - first > 1) {
+      const middle = (first + end) >> 1;
+      const failure = await this.#check(input, exclude, first, middle);
+      if (failure === undefined) {
+        first = middle;
+      } else {
+        end = middle;
+        error = failure;
+      }
+    }
+    return { row: first, error: (await this.#check(input, exclude, first, end)) ?? error };
+  }
+
+  /** What goes wrong with rows `first` to `end` - 1, if anything. */
+  async #check(input: string, exclude: readonly number[], first: number, end: number): Promise<unknown> {
+    const { plan, signal } = this.#options;
+    const rows = engineRowsSql({ plan, input, exclude, rows: { first, end } });
+    try {
+      // Hashing makes the engine compute every column of every row.
+      const connection = await this.#connect();
+      await connection.run(`SELECT bit_xor(hash(COLUMNS(*))) FROM (${rows})`, [], signal);
+      return undefined;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return error;
+    }
+  }
+
+  async #deliver(partitionIndex: number, path: string, slice: string, rows: number): Promise<StagedSlice[]> {
+    const { destination, stage, signal } = this.#options;
+    const partition = destination.partitions[partitionIndex];
+    if (partition === undefined) throw new RangeError(`partition ${partitionIndex}`);
+    const sender = new SliceSender(stage, destination, partition, slice, signal);
+    let crc = 0;
+    for await (const chunk of createReadStream(path, { highWaterMark: readBytes }) as AsyncIterable<Buffer>) {
+      crc = crc32(chunk, crc);
+      sender.push([chunk]);
+      await sender.drained();
+    }
+    return sender.finish(rows, crc);
+  }
+
+  async #rowsOf(path: string): Promise<number> {
+    const connection = await this.#connect();
+    const rows = await connection.rows(`SELECT num_rows FROM parquet_file_metadata(${quoteLiteral(path)})`);
+    return Number(rows[0]?.[0] ?? 0);
+  }
+}
