@@ -98,9 +98,11 @@ export async function startRealKafka(options: RealKafkaOptions = {}): Promise<Re
     dir,
     createTopic: (topic) => withAdmin(kafka, (admin) => createTopic(admin, topic)),
     deleteRecords: (topic, partition, offset) =>
-      withAdmin(kafka, (admin) =>
-        admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: offset.toString() }] }),
-      ),
+      withAdmin(kafka, async (admin) => {
+        // kafkajs knows the leaders of topics that it was asked about before.
+        await admin.fetchTopicOffsets(topic);
+        await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: offset.toString() }] });
+      }),
     stop,
     kill: () => server.end('SIGKILL'),
     restart: start,
