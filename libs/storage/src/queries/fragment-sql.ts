@@ -1,0 +1,93 @@
+import type { EngineConnection } from '@millrace/engine/duckdb-instance';
+import { readParquetExpression } from '@millrace/engine/parquet';
+import { MillraceError } from '@millrace/errors/millrace-error';
+import type { AnyTable, Partition } from '../partitions/partition.ts';
+import type { TableDefinition } from '../schema/table-definition.ts';
+import { Columnstore } from '../tables/columnstore.ts';
+import { segmentOf, selectSegments } from '../tables/segment-manifest.ts';
+import { columnList } from '../tables/table-store.ts';
+
+/** A piece of fragment SQL: text, or a place for the rows of a table. */
+export type FragmentPart =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'table'; readonly tableId: bigint };
+
+/** One table of a fragment: its stores in the partitions to read. */
+export interface FragmentTable {
+  readonly definition: TableDefinition;
+  readonly stores: readonly AnyTable[];
+}
+
+/**
+ * The tables of a fragment in the partitions to read. Reference tables come from the reference partition, once. Throws
+ * SCHEMA_CHANGED when a table is not in the schema the fragment was planned with.
+ */
+export function fragmentTables(
+  parts: readonly FragmentPart[],
+  schemaVersion: bigint,
+  partitions: readonly Partition[],
+  reference: Partition | undefined,
+): Map<bigint, FragmentTable> {
+  const tables = new Map<bigint, FragmentTable>();
+  for (const part of parts) {
+    if (part.kind === 'text' || tables.has(part.tableId)) continue;
+    const isReference = reference?.tables.has(part.tableId) ?? false;
+    const read = isReference && reference !== undefined ? [reference] : partitions;
+    const stores = read.map((partition) => partition.table(part.tableId, schemaVersion));
+    const definition = stores[0]?.definition;
+    if (definition === undefined) {
+      throw new MillraceError('SCHEMA_CHANGED', `table ${part.tableId} has no partition here to read`);
+    }
+    tables.set(part.tableId, { definition, stores });
+  }
+  return tables;
+}
+
+/** Whether the fragment reads segments, whose manifests must be read in the same engine transaction. */
+export function readsSegments(tables: ReadonlyMap<bigint, FragmentTable>): boolean {
+  return [...tables.values()].some(({ stores }) => stores.some((store) => store instanceof Columnstore));
+}
+
+/** The SQL of a fragment. Reads manifests on `connection`, in the transaction in which the SQL will run. */
+export async function fragmentSql(
+  parts: readonly FragmentPart[],
+  tables: ReadonlyMap<bigint, FragmentTable>,
+  connection: EngineConnection,
+): Promise<string> {
+  const sources = new Map<bigint, string>();
+  for (const [tableId, table] of tables) sources.set(tableId, await rowsOfTable(table, connection));
+  return parts.map((part) => (part.kind === 'text' ? part.text : (sources.get(part.tableId) ?? ''))).join('');
+}
+
+async function rowsOfTable(
+  { definition, stores }: FragmentTable,
+  connection: EngineConnection,
+): Promise<string> {
+  const columns = columnList(definition);
+  const [only] = stores;
+  if (only !== undefined && stores.length === 1 && !(only instanceof Columnstore)) return only.rowsExpression;
+  const columnstores = stores.filter((store) => store instanceof Columnstore);
+  const selects = stores.map((store) =>
+    store instanceof Columnstore
+      ? `SELECT ${columns} FROM ${store.hotTable}`
+      : `SELECT ${columns} FROM ${store.rowsExpression}`,
+  );
+  const paths = await segmentPaths(columnstores, connection);
+  if (paths.length > 0) selects.push(`SELECT ${columns} FROM ${readParquetExpression(paths)}`);
+  return `(${selects.join(' UNION ALL ')})`;
+}
+
+/** The segment files of several partitions of a table, read in one statement. */
+async function segmentPaths(stores: readonly Columnstore[], connection: EngineConnection): Promise<string[]> {
+  if (stores.length === 0) return [];
+  const selects = stores.map(
+    ({ context: { alias }, definition: { tableId } }, index) =>
+      `SELECT ${index}, * FROM (${selectSegments(alias, tableId)})`,
+  );
+  const paths: string[] = [];
+  for (const [index, ...segment] of await connection.rows(selects.join(' UNION ALL '))) {
+    const store = stores[Number(index)];
+    if (store !== undefined) paths.push(store.pathOf(segmentOf(segment)));
+  }
+  return paths.sort();
+}
