@@ -50,8 +50,11 @@ const restrictedExternals: Readonly<Record<string, readonly string[]>> = {
   mysql2: ['cli'],
 };
 
-/** Files that may name generated protobuf types: gRPC services and clients at the edge of a role, and conversions. */
-const protoEdge = /\/(services|clients|conversions)\/|\/[a-z-]*proto[a-z-]*\.ts$/;
+/**
+ * Files that may name generated protobuf types: gRPC services and clients at the edge of a role, conversions, and the
+ * file of an app that connects them.
+ */
+const protoEdge = /\/(services|clients|conversions)\/|^apps\/[^/]+\/src\/service\.ts$/;
 
 /** Why an import breaks the rule, or undefined when it does not. Test files may reach further down and sideways. */
 export function violationOf(found: Import, projects: ReadonlyMap<string, Project>): string | undefined {

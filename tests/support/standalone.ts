@@ -21,7 +21,7 @@ export async function startStandalone(
   const dataDir = await mkdtemp(join(tmpdir(), 'millrace-standalone-'));
   const args = ['--data-dir', join(dataDir, 'data'), '--leaves', String(options.leaves ?? 2)];
   for (const port of ['mysql', 'grpc', 'http']) args.push(`--${port}-port`, '0');
-  args.push(...(options.kafka === true ? ['--kafka-port', '0'] : ['--no-kafka']));
+  args.push(...(options.kafka === true ? ['--kafka-any-port'] : ['--kafka-port', '0']));
   const child = await MillraceProcess.start({ service: 'standalone', args, logFile: join(dataDir, 'log') });
   const { mysql = 0, grpc = 0, http = 0, kafka = 0 } = child.ready;
   return {

@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { shardHashProbe } from '@millrace/engine/shard-hash';
+import { LeafService } from '@millrace/proto/millrace/leaf/v1/leaf';
+import { readIdentity, saveIdentity } from '@millrace/rpc/identity-file';
+import { startMember } from '@millrace/rpc/member-node';
+import { TransactionOutcomes } from '@millrace/rpc/transaction-outcomes';
+import { crashPointOf } from '@millrace/runtime/crash-point';
+import { openDataDirectory } from '@millrace/runtime/data-directory';
+import { engineOptions, engineSettings } from '@millrace/runtime/engine-options';
+import type { Logger } from '@millrace/runtime/logger';
+import { MetricRegistry } from '@millrace/runtime/metrics';
+import { listenOptions, memberOptions } from '@millrace/runtime/node-options';
+import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
+import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
+import { createLeaf } from '@millrace/storage/leaf';
+import { leafService } from '@millrace/storage/leaf-service';
+
+export const leafOptions = {
+  dataDir: { type: 'string', help: 'where this leaf keeps its partitions', required: true, unit: 'dir' },
+  ...listenOptions,
+  ...memberOptions,
+  ...engineOptions,
+} as const satisfies OptionSpecs;
+
+export const leafProgram: ServiceProgram<typeof leafOptions> = {
+  usage: 'millrace start leaf',
+  description: 'Stores partitions of the databases and runs its share of every query.',
+  options: leafOptions,
+  start: startLeaf,
+};
+
+export async function startLeaf(
+  options: OptionValues<typeof leafOptions>,
+  parentLogger: Logger,
+): Promise<RunningService> {
+  const logger = parentLogger.child({ service: 'leaf' });
+  const directory = openDataDirectory(options.dataDir);
+  try {
+    const identity = readIdentity(directory.path);
+    const outcomes = new TransactionOutcomes(options.aggregator);
+    const leaf = createLeaf({
+      dataDir: directory.path,
+      engine: engineSettings(options, join(directory.path, 'spill')),
+      clock: () => performance.now(),
+      logger,
+      resolveOutcomes: (transactionIds) => outcomes.resolve(transactionIds),
+      crashPoint: crashPointOf(process.env['MILLRACE_CRASH_POINT']),
+    });
+    await leaf.start();
+    const member = {
+      role: 'leaf' as const,
+      services: (handlers: Parameters<typeof leafService>[2]) => [
+        { definition: LeafService, implementation: leafService(leaf, identity.nodeId, handlers) },
+      ],
+      hashProbe: shardHashProbe().toString(),
+      identity,
+      saveIdentity: (assigned: typeof identity) => saveIdentity(directory.path, assigned),
+      drain: async () => leaf.drain(),
+      stop: async () => {
+        await leaf.stop();
+        outcomes.close();
+        directory.release();
+      },
+    };
+    return await startMember(member, options, new MetricRegistry(), logger);
+  } catch (error) {
+    directory.release();
+    throw error;
+  }
+}

@@ -1,0 +1,117 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { startAggregator } from '@millrace/app-aggregator/service';
+import { startLeaf } from '@millrace/app-leaf/service';
+import { startExtractor } from '@millrace/app-pipeline-extractor/service';
+import { startRunner } from '@millrace/app-transform-runner/service';
+import { DevBroker } from '@millrace/kafka-devbroker/dev-broker';
+import { openDataDirectory } from '@millrace/runtime/data-directory';
+import { engineOptions } from '@millrace/runtime/engine-options';
+import { Lifecycle } from '@millrace/runtime/lifecycle';
+import type { Logger } from '@millrace/runtime/logger';
+import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
+import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
+
+const port = { type: 'integer', min: 0, max: 65_535 } as const;
+
+export const standaloneOptions = {
+  dataDir: { type: 'string', help: 'where everything is kept', required: true, unit: 'dir' },
+  leaves: { type: 'integer', help: 'leaves to run', default: 2, min: 1, max: 64 },
+  host: { type: 'string', help: 'address to listen on', default: '127.0.0.1' },
+  mysqlPort: { ...port, help: 'MySQL protocol port; 0 takes any free one', default: 3306 },
+  grpcPort: { ...port, help: 'gRPC port for clients; 0 takes any free one', default: 50_051 },
+  httpPort: { ...port, help: 'port of /healthz, /readyz and /metrics; 0 takes any free one', default: 8080 },
+  kafkaPort: { ...port, help: 'port of the development Kafka broker; 0 runs none', default: 9092 },
+  kafkaAnyPort: {
+    type: 'boolean',
+    help: 'runs the development Kafka broker on any free port',
+    default: false,
+  },
+  ...engineOptions,
+  engineMemoryMb: { ...engineOptions.engineMemoryMb, default: 512 },
+} as const satisfies OptionSpecs;
+
+export const standaloneProgram: ServiceProgram<typeof standaloneOptions> = {
+  usage: 'millrace start',
+  description:
+    'Runs a whole cluster in one process: aggregator, leaves, pipeline-extractor and transform-runner, with gRPC between ' +
+    'them, and a Kafka broker for development.',
+  options: standaloneOptions,
+  start: startStandalone,
+};
+
+/** Starts every service of a cluster in this process; they find each other as processes would. */
+export async function startStandalone(
+  options: OptionValues<typeof standaloneOptions>,
+  logger: Logger,
+): Promise<RunningService> {
+  const directory = openDataDirectory(options.dataDir);
+  const lifecycle = new Lifecycle(logger);
+  await lifecycle.start({ name: 'data directory', stop: () => directory.release() });
+  try {
+    const kafkaPort = await startBroker(options, lifecycle, logger);
+    const add = async (name: string, starting: Promise<RunningService>): Promise<RunningService> => {
+      const service = await starting;
+      await lifecycle.start({ name, drain: (deadlineMs) => service.shutdown(deadlineMs) });
+      return service;
+    };
+    const aggregator = await add('aggregator', startAggregator(aggregatorOptions(options), logger));
+    const member = memberOptions(options, String(aggregator.ready['address']));
+    for (let number = 1; number <= options.leaves; number += 1) {
+      const dataDir = join(options.dataDir, `leaf-${number}`);
+      await add(`leaf ${number}`, startLeaf({ ...member, dataDir }, logger));
+    }
+    await add('pipeline-extractor', startExtractor({ ...member, workDir: undefined, memoryMb: 256 }, logger));
+    await add('transform-runner', startRunner({ ...member, ...runnerLimits }, logger));
+    const { mysql, grpc, http } = aggregator.ready;
+    return {
+      ready: { mysql: mysql ?? 0, grpc: grpc ?? 0, http: http ?? 0, kafka: kafkaPort },
+      shutdown: (deadlineMs) => lifecycle.shutdown(deadlineMs),
+    };
+  } catch (error) {
+    await lifecycle.shutdown(0);
+    throw error;
+  }
+}
+
+const runnerLimits = { programsMax: 8, timeLimitSeconds: 300, outputLimitMb: 4096, memoryLimitMb: 512 };
+
+async function startBroker(
+  options: OptionValues<typeof standaloneOptions>,
+  lifecycle: Lifecycle,
+  logger: Logger,
+): Promise<number> {
+  if (options.kafkaPort === 0 && !options.kafkaAnyPort) return 0;
+  const broker = await DevBroker.start({
+    dataDir: join(options.dataDir, 'kafka'),
+    host: options.host,
+    port: options.kafkaAnyPort ? 0 : options.kafkaPort,
+    logger: logger.child({ service: 'kafka-devbroker' }),
+  });
+  await lifecycle.start({ name: 'development Kafka broker', stop: () => broker.stop() });
+  return broker.port;
+}
+
+function aggregatorOptions(
+  options: OptionValues<typeof standaloneOptions>,
+): Parameters<typeof startAggregator>[0] {
+  const dataDir = join(options.dataDir, 'aggregator');
+  mkdirSync(dataDir, { recursive: true });
+  const { host, mysqlPort, grpcPort, httpPort, engineThreads, engineMemoryMb } = options;
+  return {
+    dataDir,
+    host,
+    mysqlPort,
+    grpcPort,
+    httpPort,
+    engineThreads,
+    engineMemoryMb,
+    advertise: undefined,
+  };
+}
+
+/** Ports of the members are their own affair: nobody outside needs them. */
+function memberOptions(options: OptionValues<typeof standaloneOptions>, aggregator: string) {
+  const { host, engineThreads, engineMemoryMb } = options;
+  return { host, grpcPort: 0, httpPort: 0, aggregator, advertise: undefined, engineThreads, engineMemoryMb };
+}

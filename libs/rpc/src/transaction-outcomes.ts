@@ -1,0 +1,38 @@
+import { ClusterClient, Outcome } from '@millrace/proto/millrace/cluster/v1/cluster';
+import { ChannelPool, callUnary } from './client.ts';
+
+export type TransactionOutcome = 'committed' | 'aborted' | 'pending';
+
+const deadlineMs = 10_000;
+
+const outcomes: Partial<Record<Outcome, TransactionOutcome>> = {
+  [Outcome.COMMITTED]: 'committed',
+  [Outcome.ABORTED]: 'aborted',
+  [Outcome.PENDING]: 'pending',
+};
+
+/** Asks the aggregator at "host:port" how transactions ended. Answers of a kind this version does not know are left out. */
+export class TransactionOutcomes {
+  readonly #channels = new ChannelPool(ClusterClient);
+  readonly #aggregator: string;
+
+  constructor(aggregator: string) {
+    this.#aggregator = aggregator;
+  }
+
+  async resolve(transactionIds: readonly bigint[]): Promise<ReadonlyMap<bigint, TransactionOutcome>> {
+    const client = this.#channels.get(this.#aggregator);
+    const request = { transactionIds: [...transactionIds] };
+    const answer = await callUnary(client, client.resolveTransactions, request, { deadlineMs });
+    const resolved = new Map<bigint, TransactionOutcome>();
+    for (const { transactionId, outcome } of answer.outcomes) {
+      const known = outcomes[outcome];
+      if (known !== undefined) resolved.set(transactionId, known);
+    }
+    return resolved;
+  }
+
+  close(): void {
+    this.#channels.close();
+  }
+}
