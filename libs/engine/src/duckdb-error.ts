@@ -83,6 +83,8 @@ const rules: readonly Rule[] = [
   { pattern: /^Invalid Input Error: Malformed JSON/, code: 'JSON_INVALID' },
   { pattern: /^Invalid Input Error: More than one row returned by a subquery/, code: 'SUBQUERY_ROWS' },
   { pattern: /^IO Error: .*(?:checksum|corrupt|not a valid DuckDB database)/i, code: 'STORE_CORRUPT' },
+  // A detached file stays open while a statement still reads it.
+  { pattern: /^Binder Error: Unique file handle conflict/, code: 'LEAF_UNAVAILABLE' },
   { pattern: /^IO Error: Could not set lock on file/, code: 'DATA_DIR_LOCKED' },
 ];
 

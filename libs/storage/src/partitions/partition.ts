@@ -137,7 +137,7 @@ export class Partition {
           await connection.run(statement);
       });
       this.#schemaVersion = version;
-      for (const store of dropped) this.#forget(store);
+      for (const store of dropped) await this.#forget(store);
       for (const definition of created) await this.#openTable(definition, version, connection);
     } finally {
       release();
@@ -152,7 +152,7 @@ export class Partition {
   /** Detaches the file. Statements that still run on it keep it open until they end. */
   async close(connection: EngineConnection): Promise<void> {
     for (const { store } of this.#tables.values()) {
-      if (store instanceof Columnstore) this.#context.maintenance.forget(store);
+      if (store instanceof Columnstore) await this.#context.maintenance.forget(store);
     }
     await connection.run(`DETACH ${quoteIdentifier(this.alias)}`);
   }
@@ -223,10 +223,10 @@ export class Partition {
     return join(this.#context.directory, 'segments', tableId.toString());
   }
 
-  #forget(store: AnyTable): void {
+  async #forget(store: AnyTable): Promise<void> {
     this.#tables.delete(store.definition.tableId);
     if (!(store instanceof Columnstore)) return;
-    this.#context.maintenance.forget(store);
+    await this.#context.maintenance.forget(store);
     this.#context.readers.retire([this.#segmentDirectory(store.definition)]);
   }
 }

@@ -43,13 +43,14 @@ export async function insertWithPolicy(
 ): Promise<RowCounts> {
   const slice = await loadSlice(transaction, rows.definition, transaction.slicePath(operation.slice));
   const total = await transaction.integer(`SELECT count(*) FROM ${slice}`);
+  const selectFirsts = async () => `SELECT * FROM ${slice} QUALIFY ${firstOfEveryKey(rows.definition)}`;
   switch (operation.onDuplicate) {
     case 'error':
       await requireUnique(transaction, rows, slice);
       return { affectedRows: BigInt(await insertAll(transaction, rows, slice)), skippedRows: 0n };
     case 'skip': {
       let affectedRows = 0n;
-      await inRounds(transaction, rows.definition, slice, async (round) => {
+      await inRounds(transaction, slice, selectFirsts, async (round) => {
         await removeDuplicatesOfStored(transaction, rows, round);
         affectedRows += BigInt(await insertAll(transaction, rows, round));
       });
@@ -57,7 +58,7 @@ export async function insertWithPolicy(
     }
     case 'replace': {
       let affectedRows = await dropSuperseded(transaction, rows.definition, slice);
-      await inRounds(transaction, rows.definition, slice, async (round) => {
+      await inRounds(transaction, slice, selectFirsts, async (round) => {
         for (const { columns } of rows.definition.uniqueKeys) {
           affectedRows += BigInt(await rows.deleteByKey(transaction, round, columns));
         }
@@ -67,12 +68,14 @@ export async function insertWithPolicy(
     }
     case 'update': {
       let affectedRows = 0n;
-      await inRounds(transaction, rows.definition, slice, async (round) => {
+      const selectRound = () => updateRound(transaction, rows, slice, operation.assignments);
+      const apply = async (round: string) => {
         for (const key of rows.definition.uniqueKeys) {
           affectedRows += await updateMatched(transaction, rows, round, key, operation.assignments);
         }
         affectedRows += BigInt(await insertAll(transaction, rows, round));
-      });
+      };
+      await inRounds(transaction, slice, selectRound, apply);
       return { affectedRows, skippedRows: 0n };
     }
   }
@@ -90,27 +93,58 @@ function isFirst({ columns }: UniqueKeyDefinition, order: 'ASC' | 'DESC' = 'ASC'
   return `(${anyNull} OR ${rank} = 1)`;
 }
 
+/** True where a row comes before all others of its source that share a key with it. */
+function firstOfEveryKey({ uniqueKeys }: TableDefinition): string {
+  return uniqueKeys.map((key) => isFirst(key)).join(' AND ');
+}
+
 /**
- * Runs `apply` on the slice in rounds such that no round has two rows with an equal key and rows with an equal key keep
- * their order. A slice without repeated keys is one round.
+ * Runs `apply` on the slice in rounds until it is used up. `selectRound` gives a query of the rows to take next: such
+ * that no two of them have an equal key, no earlier row with an equal key is left, and the first row left is among them.
+ * A slice without repeated keys is then one round.
  */
 async function inRounds(
   transaction: WriteTransaction,
-  definition: TableDefinition,
   slice: string,
+  selectRound: () => Promise<string>,
   apply: (round: string) => Promise<void>,
 ): Promise<void> {
-  const allFirst = definition.uniqueKeys.map((key) => isFirst(key)).join(' AND ');
-  for (;;) {
-    const round = await transaction.materialize(`SELECT * FROM ${slice} QUALIFY ${allFirst}`);
-    if ((await transaction.integer(`SELECT count(*) FROM ${round}`)) === 0n) {
-      await transaction.drop(round);
-      return;
-    }
+  while ((await transaction.integer(`SELECT count(*) FROM ${slice}`)) > 0n) {
+    const round = await transaction.materialize(await selectRound());
     await transaction.run(`DELETE FROM ${slice} WHERE ${sliceRow} IN (SELECT ${sliceRow} FROM ${round})`);
     await apply(round);
     await transaction.drop(round);
   }
+}
+
+/**
+ * The rows to take next for ON DUPLICATE KEY UPDATE. With several keys two rows can also meet in a stored row that each
+ * matches by another key; the later one then waits. When assignments set key columns every row may change what the next
+ * one matches, so rows go one by one.
+ */
+async function updateRound(
+  transaction: WriteTransaction,
+  rows: KeyedRows,
+  slice: string,
+  assignments: readonly Assignment[],
+): Promise<string> {
+  const { uniqueKeys } = rows.definition;
+  const keyColumns = [...new Set(uniqueKeys.flatMap(({ columns }) => columns))];
+  if (assignments.some(({ column }) => keyColumns.includes(column))) {
+    return `SELECT * FROM ${slice} ORDER BY ${sliceRow} LIMIT 1`;
+  }
+  const firsts = firstOfEveryKey(rows.definition);
+  if (uniqueKeys.length === 1) return `SELECT * FROM ${slice} QUALIFY ${firsts}`;
+  const current = await rows.currentRows(transaction);
+  const identity = keyColumns.map((name) => `stored.${quoteIdentifier(name)}`).join(', ');
+  const targets = uniqueKeys.map(
+    ({ columns }) => `SELECT incoming.${sliceRow} AS slice_row, row(${identity}) AS target
+      FROM ${current} AS stored JOIN ${slice} AS incoming ON ${keysEqual(columns, 'stored', 'incoming')}`,
+  );
+  const later = `SELECT slice_row FROM (${targets.join(' UNION ALL ')})
+    QUALIFY min(slice_row) OVER (PARTITION BY target) < slice_row`;
+  // Both conditions look at all rows that are left, so neither may filter before the other.
+  return `SELECT * FROM ${slice} QUALIFY ${firsts} AND ${sliceRow} NOT IN (${later})`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { readParquetExpression } from '@millrace/engine/parquet';
 import { isMillraceError, type MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
 import type { CrashHook } from '../crash-point.ts';
-import type { TableLocks } from '../partitions/table-locks.ts';
+import type { Release, TableLocks } from '../partitions/table-locks.ts';
 import type { Columnstore } from './columnstore.ts';
 import type { Segment } from './segment-manifest.ts';
 import { columnList } from './table-store.ts';
@@ -27,6 +27,14 @@ export const defaultMaintenanceOptions: MaintenanceOptions = {
   lockWaitMs: 5_000,
 };
 
+/** The table being looked after. */
+interface Job {
+  readonly connection: EngineConnection;
+  readonly table: Columnstore;
+  readonly locks: TableLocks;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Spills hot tables and merges segments, one table at a time, whenever a commit changed a table. A row is rewritten a
  * few times at most: only segments of similar size (within a factor of `mergeSegmentsMin`) are merged together.
@@ -39,6 +47,9 @@ export class SegmentMaintenance {
   readonly #dirty = new Map<Columnstore, TableLocks>();
   readonly #abort = new AbortController();
   #running: Promise<void> | undefined;
+  #current:
+    | { readonly table: Columnstore; readonly abort: AbortController; readonly done: Promise<void> }
+    | undefined;
 
   constructor(engine: Engine, options: MaintenanceOptions, logger: Logger, crashPoint: CrashHook) {
     this.#engine = engine;
@@ -56,9 +67,12 @@ export class SegmentMaintenance {
     });
   }
 
-  /** Forgets a dropped table. */
-  forget(table: Columnstore): void {
+  /** Forgets a table that is about to go; resolves when nothing works on it any more. */
+  async forget(table: Columnstore): Promise<void> {
     this.#dirty.delete(table);
+    if (this.#current?.table !== table) return;
+    this.#current.abort.abort();
+    await this.#current.done;
   }
 
   /** Resolves when nothing is left to do. */
@@ -81,37 +95,39 @@ export class SegmentMaintenance {
         if (next === undefined) return;
         const [table, locks] = next;
         this.#dirty.delete(table);
-        await this.#maintain(connection, table, locks);
+        const abort = new AbortController();
+        const signal = AbortSignal.any([abort.signal, this.#abort.signal]);
+        const done = this.#maintain({ connection, table, locks, signal });
+        this.#current = { table, abort, done };
+        await done;
+        this.#current = undefined;
       }
     } finally {
       connection.close();
     }
   }
 
-  async #maintain(connection: EngineConnection, table: Columnstore, locks: TableLocks): Promise<void> {
+  async #maintain(job: Job): Promise<void> {
     try {
-      await this.#spill(connection, table, locks);
-      while (await this.#merge(connection, table, locks));
+      await this.#spill(job);
+      while (await this.#merge(job));
     } catch (error) {
-      if (this.#abort.signal.aborted || isMillraceError(error, 'LOCK_TIMEOUT')) return;
+      if (job.signal.aborted || isMillraceError(error, 'LOCK_TIMEOUT')) return;
       // Nothing is lost: the rows stay where they are until the next change brings the table back here.
       this.#logger.warn('columnstore maintenance failed', {
-        table: table.definition.name,
+        table: job.table.definition.name,
         error: (error as MillraceError).message,
       });
     }
   }
 
-  #begin(connection: EngineConnection): WriteTransaction {
-    return new WriteTransaction(connection, 0n, (slice) => slice, this.#abort.signal);
-  }
-
   /** Moves the rows of a full hot table into a segment sorted by the sort key. */
-  async #spill(connection: EngineConnection, table: Columnstore, locks: TableLocks): Promise<void> {
+  async #spill(job: Job): Promise<void> {
+    const { table } = job;
     const countHot = `SELECT count(*) FROM ${table.hotTable}`;
-    const transaction = this.#begin(connection);
+    const transaction = begin(job);
     if ((await transaction.integer(countHot)) < BigInt(this.#options.hotRowsMax)) return;
-    const release = await locks.acquire(table.definition.tableId, 'exclusive', this.#lockWait());
+    const release = await this.#lock(job);
     try {
       await transaction.begin();
       const columns = columnList(table.definition);
@@ -132,13 +148,14 @@ export class SegmentMaintenance {
   }
 
   /** Merges one group of segments; false when there is none to merge. */
-  async #merge(connection: EngineConnection, table: Columnstore, locks: TableLocks): Promise<boolean> {
+  async #merge(job: Job): Promise<boolean> {
+    const { table, connection } = job;
     const { readers } = table.context;
     const leave = readers.enter();
     try {
       const sources = segmentsToMerge(await table.segments(connection), this.#options);
       if (sources.length === 0) return false;
-      await this.#replace(connection, table, locks, sources);
+      await this.#replace(job, sources);
       return true;
     } finally {
       leave();
@@ -146,20 +163,16 @@ export class SegmentMaintenance {
   }
 
   /** Writes the merged segment without a lock; only the swap in the manifest excludes writers. */
-  async #replace(
-    connection: EngineConnection,
-    table: Columnstore,
-    locks: TableLocks,
-    sources: readonly Segment[],
-  ): Promise<void> {
+  async #replace(job: Job, sources: readonly Segment[]): Promise<void> {
+    const { table, connection } = job;
     const paths = sources.map((segment) => table.pathOf(segment));
     const columns = columnList(table.definition);
     const query = `SELECT ${columns} FROM ${readParquetExpression(paths)} ${table.orderBySortKey()}`;
-    const transaction = this.#begin(connection);
+    const transaction = begin(job);
     const merged = await table.writeSegmentFile(transaction, query);
-    let release: (() => void) | undefined;
+    let release: Release | undefined;
     try {
-      release = await locks.acquire(table.definition.tableId, 'exclusive', this.#lockWait());
+      release = await this.#lock(job);
       await transaction.begin();
       const listed = new Set((await table.segments(connection)).map(({ file }) => file));
       if (sources.some(({ file }) => !listed.has(file))) {
@@ -179,9 +192,16 @@ export class SegmentMaintenance {
     }
   }
 
-  #lockWait(): { timeoutMs: number; signal: AbortSignal } {
-    return { timeoutMs: this.#options.lockWaitMs, signal: this.#abort.signal };
+  #lock({ table, locks, signal }: Job): Promise<Release> {
+    return locks.acquire(table.definition.tableId, 'exclusive', {
+      timeoutMs: this.#options.lockWaitMs,
+      signal,
+    });
   }
+}
+
+function begin({ connection, signal }: Job): WriteTransaction {
+  return new WriteTransaction(connection, 0n, (slice) => slice, signal);
 }
 
 /**
