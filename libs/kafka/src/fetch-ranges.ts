@@ -17,8 +17,8 @@ const waitMsMax = 500;
 /** How long a range may stay unreadable up to its end: a new leader learns of the high watermark after a moment. */
 const behindMsMax = 15_000;
 
-/** Attempts without any progress in between; with the delays below they last about ten seconds. */
-const attemptsMax = 12;
+/** Attempts without any progress in between; with the delays below they last for half a minute, as a broker restarts. */
+const attemptsMax = 25;
 const retryDelayMsMin = 50;
 const retryDelayMsMax = 1_500;
 
