@@ -21,6 +21,11 @@ export const standaloneOptions = {
   mysqlPort: { ...port, help: 'MySQL protocol port; 0 takes any free one', default: 3306 },
   grpcPort: { ...port, help: 'gRPC port for clients; 0 takes any free one', default: 50_051 },
   httpPort: { ...port, help: 'port of /healthz, /readyz and /metrics; 0 takes any free one', default: 8080 },
+  rootPassword: {
+    type: 'secret',
+    help: 'password of root; needed when listening on more than loopback',
+    default: '',
+  },
   kafkaPort: { ...port, help: 'port of the development Kafka broker; 0 runs none', default: 9092 },
   kafkaAnyPort: {
     type: 'boolean',
@@ -97,17 +102,9 @@ function aggregatorOptions(
 ): Parameters<typeof startAggregator>[0] {
   const dataDir = join(options.dataDir, 'aggregator');
   mkdirSync(dataDir, { recursive: true });
-  const { host, mysqlPort, grpcPort, httpPort, engineThreads, engineMemoryMb } = options;
-  return {
-    dataDir,
-    host,
-    mysqlPort,
-    grpcPort,
-    httpPort,
-    engineThreads,
-    engineMemoryMb,
-    advertise: undefined,
-  };
+  const { host, mysqlPort, grpcPort, httpPort, rootPassword, engineThreads, engineMemoryMb } = options;
+  const limits = { engineThreads, engineMemoryMb, connectionsMax: 1000 };
+  return { dataDir, host, mysqlPort, grpcPort, httpPort, rootPassword, advertise: undefined, ...limits };
 }
 
 /** Ports of the members are their own affair: nobody outside needs them. */

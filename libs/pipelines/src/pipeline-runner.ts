@@ -1,6 +1,7 @@
 import type { CatalogStore } from '@millrace/catalog/catalog-store';
 import type { BatchRecord, PipelineCursor, PipelineRecord } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import type { BindContext } from '@millrace/planner/bind-context';
 import { sleep } from '@millrace/runtime/backoff';
 import type { Logger } from '@millrace/runtime/logger';
 import { rendezvous } from './batch/assign-ranges.ts';
@@ -22,6 +23,8 @@ import type {
 
 export interface RunnerContext {
   readonly catalog: CatalogStore;
+  /** For binding definitions, with this database as the current one. */
+  readonly bindContext: (databaseName: string) => BindContext;
   readonly transactions: Transactions;
   readonly extractors: ExtractorClients;
   readonly nodes: ClusterNodes;
@@ -102,7 +105,7 @@ export class PipelineRunner {
     if (record === undefined || database === undefined) {
       throw new MillraceError('PIPELINE_UNKNOWN', `pipeline ${this.#pipelineId} no longer exists`);
     }
-    const spec = bindPipeline(definitionOf(record), database.name, catalog.schema);
+    const spec = bindPipeline(definitionOf(record), database.name, this.#context.bindContext(database.name));
     return { record, spec, databaseName: database.name };
   }
 

@@ -1,6 +1,6 @@
-import type { CatalogView } from '@millrace/catalog/catalog-view';
 import type { DatabaseDefinition, PipelineRecord, TableDefinition } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import type { BindContext } from '@millrace/planner/bind-context';
 import { bindPipelineShape, type PipelineShape } from '@millrace/planner/pipeline-shape';
 import type { CreatePipeline } from '@millrace/sql/ast/create-pipeline';
 import { parseStatement } from '@millrace/sql/parse';
@@ -40,7 +40,7 @@ export const pipelineDefaults: PipelineDefaults = {
 
 /** The statement of a stored definition. */
 export function definitionOf(record: Pick<PipelineRecord, 'name' | 'definitionSql'>): CreatePipeline {
-  const statement = parseStatement(record.definitionSql);
+  const { statement } = parseStatement(record.definitionSql);
   if (statement.kind !== 'createPipeline') {
     throw new MillraceError(
       'STORE_CORRUPT',
@@ -57,7 +57,7 @@ export function definitionOf(record: Pick<PipelineRecord, 'name' | 'definitionSq
 export function bindPipeline(
   definition: CreatePipeline,
   databaseName: string,
-  catalog: CatalogView,
+  context: BindContext,
   defaults: PipelineDefaults = pipelineDefaults,
 ): PipelineSpec {
   if (definition.target.kind === 'procedure') {
@@ -67,10 +67,10 @@ export function bindPipeline(
   if (targetDatabase !== databaseName) {
     throw new MillraceError('PIPELINE_DEFINITION', 'a pipeline loads a table of its own database');
   }
-  const database = catalog.database(databaseName);
+  const database = context.catalog.database(databaseName);
   if (database === undefined)
     throw new MillraceError('DATABASE_UNKNOWN', `unknown database '${databaseName}'`);
-  const table = catalog.table(databaseName, definition.target.name.name);
+  const table = context.catalog.table(databaseName, definition.target.name.name);
   if (table === undefined) {
     throw new MillraceError(
       'TABLE_UNKNOWN',
@@ -82,7 +82,7 @@ export function bindPipeline(
     database,
     table,
     source: readPipelineSource(definition.source),
-    shape: bindPipelineShape(definition, table),
+    shape: bindPipelineShape(definition, table, context),
     onDuplicate: onDuplicateOf(definition),
     batchIntervalMs: Number(definition.batchIntervalMs ?? BigInt(defaults.batchIntervalMs)),
     offsetsPerPartitionMax: definition.maxOffsetsPerBatchPartition ?? defaults.offsetsPerPartitionMax,

@@ -59,6 +59,11 @@ export class Pipelines {
       .filter((each) => database === undefined || each.databaseId === database.id);
   }
 
+  /** Throws PIPELINE_UNKNOWN. */
+  find(databaseName: string, name: string): PipelineRecord {
+    return this.#mustPipeline(databaseName, name);
+  }
+
   /** Names of the pipelines that load a table. */
   loading(databaseName: string, tableName: string): string[] {
     return this.list(databaseName)
@@ -79,7 +84,7 @@ export class Pipelines {
       throw new MillraceError('PIPELINE_EXISTS', `pipeline '${databaseName}.${existing.name}' exists`);
     }
     if (existing !== undefined) this.#mustNotRun(existing);
-    const spec = bindPipeline(definition, databaseName, catalog.schema);
+    const spec = this.#bind(definition, databaseName);
     if (!definition.force) await this.#describe(spec, definition.name.name, signal);
     const definitionSql = printStatement({ ...definition, orReplace: false, ifNotExists: false });
     const alteredAt = clock.nowSeconds();
@@ -106,7 +111,7 @@ export class Pipelines {
     const record = this.#mustPipeline(databaseName, statement.name.name);
     this.#mustNotRun(record);
     const definition = alteredDefinition(definitionOf(record), statement.clauses);
-    const spec = bindPipeline(definition, databaseName, catalog.schema);
+    const spec = this.#bind(definition, databaseName);
     const offsets = statement.clauses.find((clause) => clause.kind === 'setOffsets');
     const positions = offsets === undefined ? [] : await this.#newPositions(spec, record, offsets, signal);
     this.#mustNotRun(record);
@@ -155,7 +160,7 @@ export class Pipelines {
       if (ifNotRunning) return false;
       throw new MillraceError('PIPELINE_RUNNING', `pipeline '${databaseName}.${name}' is running`);
     }
-    bindPipeline(definitionOf(record), databaseName, this.#context.catalog.schema);
+    this.#bind(definitionOf(record), databaseName);
     this.#context.catalog.pipelines.setState(record.id, 'Running');
     this.#launch(record);
     return true;
@@ -235,7 +240,7 @@ export class Pipelines {
     const { catalog, nodes, extractors } = this.#context;
     const record = this.#mustPipeline(databaseName, name);
     this.#mustNotRun(record);
-    const spec = bindPipeline(definitionOf(record), databaseName, catalog.schema);
+    const spec = this.#bind(definitionOf(record), databaseName);
     const available = await this.#describe(spec, name, signal);
     const cursors = catalog.pipelines.cursors(record.id);
     const positions = cursors.map(({ sourcePartition, cursorOffset }) => ({
@@ -277,6 +282,10 @@ export class Pipelines {
   clearErrors(databaseName: string, name: string | undefined): void {
     const records = name === undefined ? this.list(databaseName) : [this.#mustPipeline(databaseName, name)];
     for (const record of records) this.#context.catalog.pipelines.clearErrors(record.id);
+  }
+
+  #bind(definition: CreatePipeline, databaseName: string): PipelineSpec {
+    return bindPipeline(definition, databaseName, this.#context.bindContext(databaseName));
   }
 
   async #describe(spec: PipelineSpec, name: string, signal: AbortSignal) {

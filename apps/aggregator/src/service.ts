@@ -1,0 +1,215 @@
+import { mkdirSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { CatalogStore } from '@millrace/catalog/catalog-store';
+import { openEngine } from '@millrace/engine/duckdb-instance';
+import { MillraceError } from '@millrace/errors/millrace-error';
+import { createExecutor, type Executor, type ExecutorCore } from '@millrace/executor/create-executor';
+import { storedHashOf } from '@millrace/mysql-wire/native-password';
+import { MysqlServer } from '@millrace/mysql-wire/server';
+import { GrpcExtractorClients } from '@millrace/pipelines/extractor-clients';
+import { pipelineMetricSpecs } from '@millrace/pipelines/metrics';
+import { pipelineAdminService } from '@millrace/pipelines/pipeline-admin-service';
+import { PipelineStatements } from '@millrace/pipelines/pipeline-statements';
+import { Pipelines } from '@millrace/pipelines/pipelines';
+import { Handlers } from '@millrace/rpc/handlers';
+import { RpcServer } from '@millrace/rpc/server';
+import { crashPointOf } from '@millrace/runtime/crash-point';
+import { openDataDirectory } from '@millrace/runtime/data-directory';
+import { engineOptions, engineSettings } from '@millrace/runtime/engine-options';
+import { HttpServer } from '@millrace/runtime/http-server';
+import { Lifecycle } from '@millrace/runtime/lifecycle';
+import type { Logger } from '@millrace/runtime/logger';
+import { MetricRegistry } from '@millrace/runtime/metrics';
+import { advertisedAddress, listenOptions } from '@millrace/runtime/node-options';
+import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
+import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
+import { version } from '@millrace/runtime/version';
+
+export const aggregatorOptions = {
+  dataDir: { type: 'string', help: 'where the catalog is kept', required: true, unit: 'dir' },
+  ...listenOptions,
+  mysqlPort: {
+    type: 'integer',
+    help: 'MySQL protocol port; 0 takes any free one',
+    default: 3306,
+    min: 0,
+    max: 65_535,
+  },
+  grpcPort: { ...listenOptions.grpcPort, default: 50_051 },
+  httpPort: { ...listenOptions.httpPort, default: 8080 },
+  advertise: {
+    type: 'string',
+    help: 'gRPC address under which nodes reach the aggregator',
+    unit: 'host:port',
+  },
+  rootPassword: {
+    type: 'secret',
+    help: 'password of root; needed when listening on more than loopback',
+    default: '',
+  },
+  connectionsMax: { type: 'integer', help: 'MySQL connections at once', default: 1000, min: 1, max: 100_000 },
+  ...engineOptions,
+} as const satisfies OptionSpecs;
+
+export const aggregatorProgram: ServiceProgram<typeof aggregatorOptions> = {
+  usage: 'millrace start aggregator',
+  description: 'Takes SQL from clients, keeps the catalog, plans, decides transactions and runs pipelines.',
+  options: aggregatorOptions,
+  start: startAggregator,
+};
+
+/** What MySQL clients see as the version of the server they know (memsql-reference 10.1). */
+const mysqlVersion = '5.7.32';
+
+type Options = OptionValues<typeof aggregatorOptions>;
+
+export async function startAggregator(options: Options, parentLogger: Logger): Promise<RunningService> {
+  const logger = parentLogger.child({ service: 'aggregator' });
+  checkSafe(options);
+  const lifecycle = new Lifecycle(logger);
+  try {
+    return await start(options, lifecycle, logger);
+  } catch (error) {
+    await lifecycle.shutdown(0);
+    throw error;
+  }
+}
+
+async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Promise<RunningService> {
+  const directory = openDataDirectory(options.dataDir);
+  await lifecycle.start({ name: 'data directory', stop: () => directory.release() });
+  const catalog = new CatalogStore(join(directory.path, 'catalog.db'));
+  await lifecycle.start({ name: 'catalog', stop: () => catalog.close() });
+  const tempDirectory = join(directory.path, 'temp');
+  mkdirSync(tempDirectory, { recursive: true });
+  const engine = await openEngine(engineSettings(options, join(tempDirectory, 'spill')));
+  await lifecycle.start({ name: 'engine', stop: () => engine.close() });
+
+  const metrics = new MetricRegistry();
+  const ports = { mysql: 0, grpc: 0 };
+  const crashPoint = crashPointOf(process.env['MILLRACE_CRASH_POINT']);
+  const pipelines = pipelinesFactory(metrics, logger);
+  const executor = await createExecutor({
+    catalog,
+    engine,
+    tempDirectory,
+    createPipelines: (core) => new PipelineStatements(pipelines.create(core), catalog),
+    version,
+    mysqlAddress: () => `${options.host}:${ports.mysql}`,
+    grpcAddress: () => advertisedAddress(options.advertise, options.host, ports.grpc),
+    killConnection: (connectionId) => mysql.kill(connectionId, 'connection'),
+    logger,
+    nowMs: Date.now,
+    random: Math.random,
+    crashPoint,
+  });
+  await lifecycle.start({ name: 'executor', stop: () => executor.stop() });
+  const grpc = grpcServer(options, executor, pipelines.get(), catalog, logger);
+  ports.grpc = await grpc.start();
+  await lifecycle.start({
+    name: 'grpc',
+    drain: (ms) => grpc.drain(Math.min(ms, 1_000)),
+    stop: () => grpc.stop(),
+  });
+  executor.start();
+  pipelines.get().resume();
+  await lifecycle.start({
+    name: 'pipelines',
+    drain: () => pipelines.get().shutdown(),
+    stop: () => pipelines.close(),
+  });
+  const mysql = mysqlServer(options, executor, logger);
+  ports.mysql = (await mysql.listen()).port;
+  await lifecycle.start({
+    name: 'mysql',
+    drain: (deadlineMs) => mysql.close({ deadlineMs }),
+    stop: () => mysql.close({ deadlineMs: 0 }),
+  });
+  const http = new HttpServer({
+    host: options.host,
+    port: options.httpPort,
+    metrics,
+    notReadyReason: () => null,
+  });
+  const httpPort = await http.start();
+  await lifecycle.start({ name: 'http', stop: () => http.stop() });
+  grpc.ready();
+  const address = advertisedAddress(options.advertise, options.host, ports.grpc);
+  return {
+    ready: { mysql: ports.mysql, grpc: ports.grpc, http: httpPort, address },
+    shutdown: (deadlineMs) => lifecycle.shutdown(deadlineMs),
+  };
+}
+
+/** The pipelines need the executor's core, and the executor's statements need the pipelines. */
+function pipelinesFactory(metrics: MetricRegistry, logger: Logger) {
+  const extractors = new GrpcExtractorClients();
+  const recorded = metrics.declare(pipelineMetricSpecs);
+  let created: Pipelines | undefined;
+  return {
+    create: ({ catalog, coordinator, registry, bindContext }: ExecutorCore): Pipelines => {
+      const nodes = (role: 'leaf' | 'extractor' | 'transform-runner') =>
+        registry.nodes().filter((node) => node.role === role && node.state === 'online');
+      created = new Pipelines({
+        catalog,
+        bindContext,
+        transactions: coordinator,
+        extractors,
+        nodes: {
+          extractors: () => nodes('extractor'),
+          runners: () => nodes('transform-runner'),
+          leaves: () => nodes('leaf'),
+        },
+        clock: { nowSeconds: () => Date.now() / 1000 },
+        logger,
+        metrics: recorded,
+      });
+      return created;
+    },
+    get: (): Pipelines => {
+      if (created === undefined) throw new Error('pipelines are used before the executor exists');
+      return created;
+    },
+    close: () => extractors.close(),
+  };
+}
+
+function grpcServer(
+  options: Options,
+  executor: Executor,
+  pipelines: Pipelines,
+  catalog: CatalogStore,
+  logger: Logger,
+): RpcServer {
+  const handlers = new Handlers('aggregator', logger);
+  return new RpcServer({
+    host: options.host,
+    port: options.grpcPort,
+    services: [...executor.services, pipelineAdminService(pipelines, catalog, handlers)],
+    logger,
+    reflection: true,
+  });
+}
+
+function mysqlServer(options: Options, executor: Executor, logger: Logger): MysqlServer {
+  const rootHash = storedHashOf(options.rootPassword.reveal());
+  return new MysqlServer({
+    host: options.host,
+    port: options.mysqlPort,
+    serverVersion: mysqlVersion,
+    maxConnections: options.connectionsMax,
+    authenticate: async (user, checkPassword) => user === 'root' && checkPassword(rootHash),
+    openSession: (client) => executor.openSession(client),
+    logger,
+  });
+}
+
+function checkSafe({ host, rootPassword }: Options): void {
+  const loopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  if (!loopback && rootPassword.reveal() === '') {
+    throw new MillraceError('OPTION_INVALID', `--root-password is needed when listening on ${host}`, {
+      detail: 'give it as MILLRACE_ROOT_PASSWORD, not on the command line',
+    });
+  }
+}
