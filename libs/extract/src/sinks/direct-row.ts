@@ -25,13 +25,7 @@ const opText = 6;
 const opDate = 7;
 const opTimestamp = 8;
 
-const integerRanges = {
-  bool: [8, 8],
-  tinyint: [8, 8],
-  smallint: [16, 16],
-  mediumint: [24, 24],
-  int: [32, 32],
-} as const;
+const integerBits = { bool: 8, tinyint: 8, smallint: 16, mediumint: 24, int: 32 } as const;
 
 const textBytesMax = {
   tinytext: 255,
@@ -54,9 +48,9 @@ interface Conversion {
   readonly unsigned: boolean;
   /** Decimals: digits after the point. Timestamps: digits of fraction. */
   readonly scale: number;
-  /** Texts: most bytes, and most characters where that is what counts. */
-  readonly bytesMax: number;
-  readonly charactersMax: number;
+  /** Texts: most bytes or characters. */
+  readonly lengthMax: number;
+  readonly inCharacters: boolean;
 }
 
 const conversionBase: Conversion = {
@@ -65,8 +59,8 @@ const conversionBase: Conversion = {
   high: 0,
   unsigned: false,
   scale: 0,
-  bytesMax: 0,
-  charactersMax: 0,
+  lengthMax: 0,
+  inCharacters: false,
 };
 
 function conversionOf(type: SqlType): Conversion {
@@ -76,7 +70,7 @@ function conversionOf(type: SqlType): Conversion {
     case 'smallint':
     case 'mediumint':
     case 'int': {
-      const bits = integerRanges[type.kind][0];
+      const bits = integerBits[type.kind];
       const unsigned = type.kind !== 'bool' && type.unsigned;
       const [low, high] = unsigned ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
       return { ...conversionBase, op: opInteger, low, high, unsigned };
@@ -92,20 +86,20 @@ function conversionOf(type: SqlType): Conversion {
       return { ...conversionBase, op: opDouble };
     case 'char':
     case 'varchar':
-      return { ...conversionBase, op: opText, bytesMax: type.length * 4, charactersMax: type.length };
+      return { ...conversionBase, op: opText, lengthMax: type.length, inCharacters: true };
     case 'tinytext':
     case 'text':
     case 'mediumtext':
     case 'longtext':
-      return { ...conversionBase, op: opText, bytesMax: textBytesMax[type.kind], charactersMax: Infinity };
+      return { ...conversionBase, op: opText, lengthMax: textBytesMax[type.kind] };
     case 'binary':
     case 'varbinary':
-      return { ...conversionBase, op: opText, bytesMax: type.length, charactersMax: Infinity };
+      return { ...conversionBase, op: opText, lengthMax: type.length };
     case 'tinyblob':
     case 'blob':
     case 'mediumblob':
     case 'longblob':
-      return { ...conversionBase, op: opText, bytesMax: blobBytesMax[type.kind], charactersMax: Infinity };
+      return { ...conversionBase, op: opText, lengthMax: blobBytesMax[type.kind] };
     case 'date':
       return { ...conversionBase, op: opDate };
     case 'datetime':
@@ -217,11 +211,8 @@ export class DirectRow {
         this.#texts[column] = source;
         this.#starts[column] = start;
         this.#ends[column] = end;
-        return (
-          end - start <= conversion.charactersMax ||
-          (end - start <= conversion.bytesMax &&
-            characterCount(bytes, start, end) <= conversion.charactersMax)
-        );
+        if (end - start <= conversion.lengthMax) return true;
+        return conversion.inCharacters && characterCount(bytes, start, end) <= conversion.lengthMax;
       case opInteger64:
         if (!this.#integer.parse(bytes, start, end, conversion.unsigned)) return false;
         this.#lows[column] = this.#integer.low;
