@@ -78,13 +78,17 @@ export class MillraceProcess {
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(() => resolve('late'), timeoutMs);
     });
-    const outcome = await Promise.race([found, this.exited.then(() => 'exited' as const), late]);
+    const outcome = await Promise.race([
+      found,
+      this.exited.then(({ code, signal }) => `exited with ${signal ?? code}`),
+      late,
+    ]);
     clearTimeout(timer);
     if (typeof outcome === 'object') return outcome;
-    this.kill();
+    await this.crash();
     const tail = (await readFile(this.#logFile, 'utf8')).split('\n').slice(-40).join('\n');
     throw new Error(
-      `${options.service} ${outcome === 'late' ? `not ready after ${timeoutMs} ms` : 'exited'}\n${tail}`,
+      `${options.service} ${outcome === 'late' ? `not ready after ${timeoutMs} ms` : outcome}\n${tail}`,
     );
   }
 

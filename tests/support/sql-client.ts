@@ -1,4 +1,4 @@
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
+import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 
 /** A connection over the MySQL protocol. Large integers arrive as text, so nothing is rounded. */
 export class SqlClient implements AsyncDisposable {
@@ -19,6 +19,8 @@ export class SqlClient implements AsyncDisposable {
       multipleStatements: false,
       ...(database === undefined ? {} : { database }),
     });
+    // A server that goes away fails the statement in hand; without one, nobody needs to know.
+    connection.on('error', () => {});
     return new SqlClient(connection);
   }
 
@@ -41,6 +43,17 @@ export class SqlClient implements AsyncDisposable {
   /** Runs statements, one after the other. */
   async run(...statements: readonly string[]): Promise<void> {
     for (const statement of statements) await this.#connection.query(statement);
+  }
+
+  /** Rows that a statement changed. */
+  async affected(sql: string): Promise<number> {
+    const [result] = await this.#connection.query<ResultSetHeader>(sql);
+    return result.affectedRows;
+  }
+
+  /** The id for KILL. */
+  get threadId(): number {
+    return this.#connection.threadId;
   }
 
   async close(): Promise<void> {

@@ -4,29 +4,36 @@ import { join } from 'node:path';
 import { MillraceProcess } from './millrace-process.ts';
 import { SqlClient } from './sql-client.ts';
 
-/** A whole cluster in one process, on a data directory of its own. */
+/** A whole cluster in one process. */
 export interface Standalone extends AsyncDisposable {
   readonly process: MillraceProcess;
-  readonly dataDir: string;
+  /** Holds the data in `data` and the process's log in `log`. */
+  readonly dir: string;
   readonly mysqlPort: number;
   readonly grpcPort: number;
   readonly httpPort: number;
+  /** Of the development broker; 0 when there is none. */
   readonly kafkaPort: number;
   connect(database?: string): Promise<SqlClient>;
 }
 
-export async function startStandalone(
-  options: { readonly leaves?: number; readonly kafka?: boolean } = {},
-): Promise<Standalone> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'millrace-standalone-'));
-  const args = ['--data-dir', join(dataDir, 'data'), '--leaves', String(options.leaves ?? 2)];
-  for (const port of ['mysql', 'grpc', 'http']) args.push(`--${port}-port`, '0');
-  args.push(...(options.kafka === true ? ['--kafka-any-port'] : ['--kafka-port', '0']));
-  const child = await MillraceProcess.start({ service: 'standalone', args, logFile: join(dataDir, 'log') });
+export interface StandaloneOptions {
+  readonly leaves?: number;
+  /** Runs the development Kafka broker. */
+  readonly kafka?: boolean;
+  /** A folder that an earlier process left; kept at the end. By default a temporary one, removed at the end. */
+  readonly dir?: string;
+  readonly args?: readonly string[];
+}
+
+export async function startStandalone(options: StandaloneOptions = {}): Promise<Standalone> {
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'millrace-standalone-')));
+  const args = standaloneArgs(dir, options);
+  const child = await MillraceProcess.start({ service: 'standalone', args, logFile: join(dir, 'log') });
   const { mysql = 0, grpc = 0, http = 0, kafka = 0 } = child.ready;
   return {
     process: child,
-    dataDir,
+    dir,
     mysqlPort: mysql,
     grpcPort: grpc,
     httpPort: http,
@@ -34,7 +41,15 @@ export async function startStandalone(
     connect: (database) => SqlClient.connect(mysql, database),
     async [Symbol.asyncDispose]() {
       await child.stop();
-      await rm(dataDir, { recursive: true, force: true });
+      if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Any free ports, so that test files may run beside anything else. */
+export function standaloneArgs(dir: string, options: StandaloneOptions = {}): string[] {
+  const ports = ['mysql', 'grpc', 'http'].flatMap((port) => [`--${port}-port`, '0']);
+  const kafka = options.kafka === true ? ['--kafka-any-port'] : ['--kafka-port', '0'];
+  const leaves = ['--leaves', String(options.leaves ?? 2)];
+  return ['--data-dir', join(dir, 'data'), ...leaves, ...ports, ...kafka, ...(options.args ?? [])];
 }
