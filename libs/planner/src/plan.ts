@@ -16,7 +16,11 @@ export type PartitionSet =
   /** Every partition. */
   | { readonly kind: 'all' }
   /** Partitions of these shard key values (each tuple in shard key order); the executor hashes them. */
-  | { readonly kind: 'keys'; readonly table: TableDefinition; readonly keys: readonly (readonly ScalarValue[])[] }
+  | {
+      readonly kind: 'keys';
+      readonly table: TableDefinition;
+      readonly keys: readonly (readonly ScalarValue[])[];
+    }
   /** Reference tables only: any one leaf. */
   | { readonly kind: 'reference' }
   /** No partition can hold a row. */
@@ -30,6 +34,15 @@ export interface Fragment {
   readonly schemaVersion: bigint;
   readonly partitions: PartitionSet;
   readonly sql: readonly SqlPart[];
+  /** What `sql` yields: names as in its SQL, and types that are exactly those of its DuckDB columns. */
+  readonly columns: readonly ResultColumn[];
+  readonly outline: PlanNode;
+}
+
+/** One operator as EXPLAIN shows it, with what feeds it. */
+export interface PlanNode {
+  readonly operator: string;
+  readonly inputs: readonly PlanNode[];
 }
 
 /** A table of the merge step, named `name` in its SQL. */
@@ -54,11 +67,18 @@ export type SelectPlan =
       readonly columns: readonly ResultColumn[];
       readonly inputs: readonly MergeInput[];
       readonly sql: string;
+      readonly outline: PlanNode;
     };
+
+/** Queries to run before a statement can be planned, whose results it contains as constants. */
+export interface InitPlans {
+  readonly kind: 'initPlans';
+  readonly plans: readonly SelectPlan[];
+}
 
 export interface PlannedAssignment {
   readonly column: string;
-  /** DuckDB expression; in ON DUPLICATE KEY UPDATE new values are `excluded."c"`. */
+  /** DuckDB expression, not converted to the column's type; in ON DUPLICATE KEY UPDATE new values are `excluded."c"`. */
   readonly expression: string;
 }
 
@@ -67,8 +87,10 @@ export type OnDuplicatePlan =
   | { readonly kind: 'update'; readonly assignments: readonly PlannedAssignment[] };
 
 /**
- * Rows for a table: `source` gives every column of the table in order, under the table's column names, converted and
- * checked. An AUTO_INCREMENT column is NULL where a value must be generated; the executor fills it.
+ * Rows for a table: `source` gives every column of the table in order, under the table's column names. Values have the
+ * types of the source's columns, BLOB for binary columns: converting them to the column types and checking range, length
+ * and NOT NULL is left to whoever writes them. An AUTO_INCREMENT column is NULL where a value must be generated; the
+ * executor fills it.
  */
 export interface InsertPlan {
   readonly kind: 'insert';

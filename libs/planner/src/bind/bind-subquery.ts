@@ -1,0 +1,158 @@
+import { MillraceError } from '@millrace/errors/millrace-error';
+import type { ComparisonOperator, Expression } from '@millrace/sql/ast/expression';
+import type { Query } from '@millrace/sql/ast/query';
+import { type BoundExpression, call, literal } from '../bound/bound-expression.ts';
+import type { BoundQuery } from '../bound/bound-query.ts';
+import { outerColumnsOf } from '../bound/walk.ts';
+import { type ComparisonSql, compare, comparisonType, conjunction, disjunction } from '../types/compare.ts';
+import { asValue, convertTo } from '../types/convert.ts';
+import { intType } from '../types/type-class.ts';
+import { bindScalar } from './bind-literal.ts';
+import type { Binder, BindQuery, InitResult } from './binder.ts';
+import { convertQuery } from './convert-query.ts';
+import type { ExpressionEnvironment } from './expression-environment.ts';
+
+export const comparisonSql: Readonly<Record<ComparisonOperator, ComparisonSql>> = {
+  '=': '=',
+  '<=>': 'IS NOT DISTINCT FROM',
+  '<>': '<>',
+  '<': '<',
+  '<=': '<=',
+  '>': '>',
+  '>=': '>=',
+};
+
+/**
+ * The rows of an uncorrelated subquery of a change, or undefined while they are not known; subqueries of queries stay
+ * where they are.
+ */
+type InitAnswer = { readonly kind: 'stays' } | { readonly kind: 'rows'; readonly rows: InitResult };
+
+function askInit(binder: Binder, query: BoundQuery): InitAnswer {
+  const init = binder.initQueries;
+  if (init === undefined) return { kind: 'stays' };
+  if (outerColumnsOf(query).length > 0) {
+    throw new MillraceError(
+      'SQL_UNSUPPORTED',
+      'correlated subqueries in UPDATE and DELETE are not supported',
+    );
+  }
+  init.queries.push(query);
+  return { kind: 'rows', rows: init.results[init.queries.length - 1] ?? [] };
+}
+
+/** `(query)` as a value. */
+export function bindScalarSubquery(
+  binder: Binder,
+  node: Query,
+  environment: ExpressionEnvironment,
+  bindQuery: BindQuery,
+): BoundExpression {
+  const query = bindQuery(binder, node, environment);
+  requireColumns(query, 1);
+  const [column] = query.columns;
+  const answer = askInit(binder, query);
+  if (answer.kind === 'rows') {
+    if (answer.rows.length > 1) throw new MillraceError('SUBQUERY_ROWS', 'Subquery returns more than 1 row');
+    return column === undefined
+      ? literal({ kind: 'null' }, null)
+      : literal(column.type, answer.rows[0]?.[0] ?? null);
+  }
+  return { kind: 'subquery', form: 'scalar', query, type: column?.type ?? { kind: 'null' }, nullable: true };
+}
+
+/** `EXISTS (query)`. */
+export function bindExists(
+  binder: Binder,
+  node: Query,
+  environment: ExpressionEnvironment,
+  bindQuery: BindQuery,
+): BoundExpression {
+  const query = bindQuery(binder, node, environment);
+  const answer = askInit(
+    binder,
+    binder.initQueries === undefined ? query : { ...query, limit: limitToOne(query) },
+  );
+  if (answer.kind === 'rows') return truth(answer.rows.length > 0);
+  return { kind: 'subquery', form: 'exists', query, type: intType, nullable: false };
+}
+
+function limitToOne(query: BoundQuery): bigint {
+  return query.limit === undefined || query.limit > 1n ? 1n : query.limit;
+}
+
+function truth(value: boolean): BoundExpression {
+  return call(intType, [], () => (value ? 'TRUE' : 'FALSE'), { predicate: true, nullable: false });
+}
+
+/** `operand operator ANY|ALL (query)`; IN is `= ANY`, NOT IN is `<> ALL`. */
+export function bindQuantified(
+  binder: Binder,
+  comparison: { readonly operator: ComparisonOperator; readonly quantifier: 'any' | 'all' },
+  operandNode: Expression,
+  node: Query,
+  environment: ExpressionEnvironment,
+  bindQuery: BindQuery,
+  bind: (expression: Expression, environment: ExpressionEnvironment) => BoundExpression,
+): BoundExpression {
+  const operands = (operandNode.kind === 'row' ? operandNode.items : [operandNode]).map((item) =>
+    asValue(bind(item, environment)),
+  );
+  const query = bindQuery(binder, node, environment);
+  requireColumns(query, operands.length);
+  const answer = askInit(binder, query);
+  if (answer.kind === 'rows') return compareWithRows(comparison, operands, query, answer.rows);
+  const types = query.columns.map((column, at) =>
+    comparisonType(operands[at]?.type ?? column.type, column.type),
+  );
+  const converted = operands.map((operand, at) => {
+    const type = types[at];
+    return type === undefined ? operand : convertTo(operand, type);
+  });
+  const [single] = converted;
+  const operand =
+    converted.length === 1 && single !== undefined
+      ? single
+      : call(intType, converted, (parts) => `(${parts.join(', ')})`);
+  return {
+    kind: 'subquery',
+    form: 'quantified',
+    operator: comparisonSql[comparison.operator],
+    quantifier: comparison.quantifier,
+    operand,
+    query: convertQuery(
+      binder,
+      query,
+      query.columns.map((column, at) => types[at] ?? column.type),
+    ),
+    type: intType,
+    nullable: true,
+  };
+}
+
+function compareWithRows(
+  { operator, quantifier }: { readonly operator: ComparisonOperator; readonly quantifier: 'any' | 'all' },
+  operands: readonly BoundExpression[],
+  query: BoundQuery,
+  rows: InitResult,
+): BoundExpression {
+  if (rows.length === 0) return truth(quantifier === 'all');
+  const comparisons = rows.map((row) => {
+    const columns = operands.map((operand, at) => {
+      const value = row[at] ?? null;
+      const type = query.columns[at]?.type;
+      return compare(
+        comparisonSql[operator],
+        operand,
+        type === undefined ? bindScalar(value) : literal(type, value),
+      );
+    });
+    return operator === '<>' ? disjunction(columns) : conjunction(columns);
+  });
+  return quantifier === 'any' ? disjunction(comparisons) : conjunction(comparisons);
+}
+
+function requireColumns(query: BoundQuery, count: number): void {
+  if (query.columns.length === count) return;
+  throw new MillraceError('SUBQUERY_COLUMNS', `Operand should contain ${count} column(s)`);
+}
