@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { createLogger } from 'kafkajs/src/loggers/index.js';
@@ -193,7 +193,10 @@ class FramedConnection extends Connection {
       logger: silentLogger,
       socketFactory: (target) => {
         const spoofed = settings.spoofDns.get(formatAddress(target));
-        this.#socket = createSocket({ ...target, ...spoofed });
+        // The certificate behind a tunnel still names the real host.
+        const named = spoofed === undefined || target.ssl === null || isIP(target.host) !== 0;
+        const ssl = named ? target.ssl : { servername: target.host, ...target.ssl };
+        this.#socket = createSocket({ ...target, ...spoofed, ssl });
         this.#socket.setNoDelay(true);
         return this.#socket;
       },

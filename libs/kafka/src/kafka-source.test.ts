@@ -1,7 +1,7 @@
 import { isMillraceError, type MillraceError } from '@millrace/errors/millrace-error';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseClientConfig } from './client-config.ts';
-import type { FetchRange } from './fetch-ranges.ts';
+import type { FetchRange } from './fetch-request.ts';
 import { type KafkaFetchOptions, KafkaSource } from './kafka-source.ts';
 import { encodeRecordBatch, encodeTransactionMarker } from './record-batch-encoder.ts';
 import { RecordCursor } from './record-cursor.ts';
@@ -212,6 +212,16 @@ describe('KafkaSource', () => {
     expect(topic.message).toMatch(/^topic 'evnets' does not exist on broker 127\.0\.0\.1:\d+$/);
     const partition = await errorOf(fetchAll(source, [{ partition: 5, begin: 0n, end: 1n }]));
     expect(partition.message).toBe("topic 'events' partition 5 does not exist");
+  });
+
+  it('connects to where spoof.dns says', async () => {
+    const cluster = new FakeCluster([{ batches: log(0, 3) }]);
+    const address = await cluster.start();
+    open.push({ close: () => cluster.stop() });
+    const config = parseClientConfig(JSON.stringify({ 'spoof.dns': { 'kafka.invalid:9092': address } }), '');
+    const source = await KafkaSource.connect({ brokers: 'kafka.invalid', config });
+    open.push(source);
+    expect(await fetchAll(source, [{ partition: 0, begin: 0n, end: 3n }])).toHaveProperty('size', 1);
   });
 
   it('names the brokers that cannot be reached', async () => {
