@@ -350,11 +350,11 @@ function compareRows(
 /** The backslash is the default escape; at the end of a pattern it stands for itself. */
 function bindLike(node: LikeExpression, { bind }: Binding): BoundExpression {
   const operand = asText(bind(node.operand));
-  const escape = node.escape === undefined ? literal(longtextType, '\\') : bind(node.escape);
-  if (escape.kind !== 'literal' || typeof escape.value !== 'string' || escape.value.length > 1) {
+  const escapeText = node.escape === undefined ? literal(longtextType, '\\') : bind(node.escape);
+  if (escapeText.kind !== 'literal' || typeof escapeText.value !== 'string' || escapeText.value.length > 1) {
     throw new MillraceError('SQL_UNSUPPORTED', 'ESCAPE must be one constant character');
   }
-  const character = escape.value;
+  const character = escapeText.value;
   const pattern = asText(bind(node.pattern));
   const fixed =
     pattern.kind === 'literal' && typeof pattern.value === 'string'
@@ -371,12 +371,12 @@ function bindLike(node: LikeExpression, { bind }: Binding): BoundExpression {
   );
 }
 
-function withoutOpenEscape(pattern: string, escape: string): string {
-  if (escape === '') return pattern;
+function withoutOpenEscape(pattern: string, character: string): string {
+  if (character === '') return pattern;
   let at = 0;
   while (at < pattern.length) {
-    if (pattern[at] === escape && at === pattern.length - 1) return pattern + escape;
-    at += pattern[at] === escape ? 2 : 1;
+    if (pattern[at] === character && at === pattern.length - 1) return pattern + character;
+    at += pattern[at] === character ? 2 : 1;
   }
   return pattern;
 }
