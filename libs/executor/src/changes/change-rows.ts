@@ -1,5 +1,6 @@
 import type { TableDefinition } from '@millrace/catalog/definitions';
-import type { DeletePlan, PartitionSet, UpdatePlan } from '@millrace/planner/plan';
+import { checkedValueExpression } from '@millrace/engine/duckdb-type';
+import type { DeletePlan, PartitionSet, PlannedAssignment, UpdatePlan } from '@millrace/planner/plan';
 import { type PrepareVote, referenceOrdinal, type RowOperation } from '../leaves/leaf-port.ts';
 import { type PartitionMap, routePartitions } from '../queries/partition-routing.ts';
 import type { LockMode } from '../transactions/lock-table.ts';
@@ -17,8 +18,23 @@ export interface RowChange {
 }
 
 export function changeOfUpdate(plan: UpdatePlan): RowChange {
-  const { assignments, predicate } = plan;
-  return { ...plan, operation: { kind: 'update', tableId: plan.table.id, assignments, predicate } };
+  const { table, predicate } = plan;
+  const assignments = checkedAssignments(table, plan.assignments);
+  return { ...plan, operation: { kind: 'update', tableId: table.id, assignments, predicate } };
+}
+
+/** Assignments that convert to the column's type and check range, length and NULL as inserts do. */
+export function checkedAssignments(
+  table: TableDefinition,
+  assignments: readonly PlannedAssignment[],
+): readonly PlannedAssignment[] {
+  return assignments.map(({ column: name, expression }) => {
+    const column = table.columns.find((each) => each.name === name);
+    if (column === undefined) throw new Error(`column ${name} is not in table ${table.name}`);
+    // The check repeats its operand, so that is computed once, as the parameter of a lambda.
+    const checked = checkedValueExpression(column, 'v');
+    return { column: name, expression: `(list_transform([${expression}], lambda v: ${checked}))[1]` };
+  });
 }
 
 export function changeOfDelete(plan: DeletePlan): RowChange {

@@ -8,7 +8,7 @@ import type { PartitionMap } from '../queries/partition-routing.ts';
 import type { SelectRunner, ViewSource } from '../queries/select-runner.ts';
 import type { Participant, TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { AutoIncrement } from './auto-increment.ts';
-import { affectedRowsOf, lockModeOfInsert } from './change-rows.ts';
+import { affectedRowsOf, checkedAssignments, lockModeOfInsert } from './change-rows.ts';
 import { splitRows, type SplitRows } from './staged-rows.ts';
 
 export interface InsertRowsOptions {
@@ -90,7 +90,16 @@ export class InsertRows {
       await coordinator.abandon(transactionId, [...new Set(deliveries.map(({ leafId }) => leafId))]);
       throw error;
     }
-    const operation = { kind: 'insert', tableId: table.id, slice: sliceName, onDuplicate: plan.onDuplicate } as const;
+    const { onDuplicate } = plan;
+    const operation = {
+      kind: 'insert',
+      tableId: table.id,
+      slice: sliceName,
+      onDuplicate:
+        onDuplicate.kind === 'update'
+          ? { kind: 'update', assignments: checkedAssignments(table, onDuplicate.assignments) }
+          : onDuplicate,
+    } as const;
     const participants: Participant[] = deliveries.map(({ leafId, ordinal }) => ({
       leafId,
       databaseId: database.id,

@@ -4,11 +4,6 @@ import type { Logger } from '@millrace/runtime/logger';
 import type { LeafClient, LeafSchema } from '../leaves/leaf-port.ts';
 import type { TransactionOutcome } from '../transactions/transaction-state.ts';
 
-/** A leaf that can also say what it holds. */
-export interface AdmittedLeaf extends LeafClient {
-  heldDatabases(signal: AbortSignal): Promise<ReadonlySet<bigint>>;
-}
-
 const pendingPollMs = 20;
 
 /**
@@ -26,7 +21,7 @@ export class LeafAdmission {
     this.#logger = logger;
   }
 
-  async admit(leaf: AdmittedLeaf, prepared: readonly bigint[], signal: AbortSignal): Promise<void> {
+  async admit(leaf: LeafClient, prepared: readonly bigint[], signal: AbortSignal): Promise<void> {
     await retry(
       {
         attemptsMax: Number.POSITIVE_INFINITY,
@@ -40,20 +35,22 @@ export class LeafAdmission {
     );
   }
 
-  async #attempt(leaf: AdmittedLeaf, prepared: readonly bigint[], signal: AbortSignal): Promise<void> {
+  async #attempt(leaf: LeafClient, prepared: readonly bigint[], signal: AbortSignal): Promise<void> {
     const { schema } = this.#catalog;
-    const held = await leaf.heldDatabases(signal);
+    const { databaseIds } = await leaf.status(signal);
     for (const id of schema.droppedDatabaseIds()) {
-      if (held.has(id)) await leaf.dropDatabase(id, signal);
+      if (databaseIds.has(id)) await leaf.dropDatabase(id, signal);
     }
     for (const { name } of schema.databases()) {
       const wanted = leafSchemaOf(this.#catalog, name, leaf.leafId);
       if (wanted !== undefined) await leaf.applySchema(wanted, signal);
     }
     for (const transactionId of prepared) await this.#settle(leaf, transactionId, signal);
+    // What the leaf did not name it asks about by itself; nobody may read around a commit that it has not applied.
+    while ((await leaf.status(signal)).unresolvedTransactions > 0) await sleep(pendingPollMs, signal);
   }
 
-  async #settle(leaf: AdmittedLeaf, transactionId: bigint, signal: AbortSignal): Promise<void> {
+  async #settle(leaf: LeafClient, transactionId: bigint, signal: AbortSignal): Promise<void> {
     const outcome = this.#resolve(transactionId);
     if (outcome === 'pending') {
       // Its coordinator still works on it and tells the leaf itself.

@@ -10,18 +10,18 @@ export interface MembershipStore {
   nextId(sequence: string): bigint;
 }
 
-export interface NodeRegistryOptions<Leaf extends LeafClient> {
+export interface NodeRegistryOptions {
   readonly store: MembershipStore;
   readonly clusterId: string;
   readonly hashProbe: string;
   readonly leaseMs: number;
   readonly logger: Logger;
-  readonly connectLeaf: (leaf: { leafId: string; address: string }, gone: AbortSignal) => Leaf;
+  readonly connectLeaf: (leaf: { leafId: string; address: string }, gone: AbortSignal) => LeafClient;
   /** Brings a leaf that has just connected to the state of the cluster. Resolves when it may serve. */
-  readonly admitLeaf: (leaf: Leaf, prepared: readonly bigint[], signal: AbortSignal) => Promise<void>;
+  readonly admitLeaf: (leaf: LeafClient, prepared: readonly bigint[], signal: AbortSignal) => Promise<void>;
 }
 
-interface Member<Leaf> {
+interface Member {
   readonly role: NodeRole;
   readonly nodeId: string;
   readonly address: string;
@@ -29,19 +29,19 @@ interface Member<Leaf> {
   state: NodeState;
   /** Fires when the node's stream has ended or its lease ran out. */
   readonly gone: AbortController;
-  readonly leaf: Leaf | undefined;
+  readonly leaf: LeafClient | undefined;
 }
 
 /**
  * Who belongs to the cluster and is alive. A node stays a member as long as its registration stream is open and renewed
  * in time; leaves are remembered while they are away, other nodes are not.
  */
-export class NodeRegistry<Leaf extends LeafClient = LeafClient> implements Leaves {
-  readonly #options: NodeRegistryOptions<Leaf>;
-  readonly #members = new Map<string, Member<Leaf>>();
+export class NodeRegistry implements Leaves {
+  readonly #options: NodeRegistryOptions;
+  readonly #members = new Map<string, Member>();
   readonly #waiters = new Set<() => void>();
 
-  constructor(options: NodeRegistryOptions<Leaf>) {
+  constructor(options: NodeRegistryOptions) {
     this.#options = options;
   }
 
@@ -95,11 +95,16 @@ export class NodeRegistry<Leaf extends LeafClient = LeafClient> implements Leave
     return member.leaf;
   }
 
-  #unavailable(leafId: string, member: Member<Leaf> | undefined): MillraceError {
+  #unavailable(leafId: string, member: Member | undefined): MillraceError {
     const known = member ?? this.#options.store.leaves().find((leaf) => leaf.leafId === leafId);
     const address = known === undefined ? '' : ` (${known.address})`;
     const state = member?.state ?? 'offline';
     return new MillraceError('LEAF_UNAVAILABLE', `leaf ${leafId}${address} is ${state}`);
+  }
+
+  /** Ends every registration, at shutdown. */
+  close(): void {
+    for (const { gone } of [...this.#members.values()]) gone.abort();
   }
 
   /** Resolves when membership or a state changes. */
@@ -133,20 +138,27 @@ export class NodeRegistry<Leaf extends LeafClient = LeafClient> implements Leave
     const end = () => gone.abort();
     signal.addEventListener('abort', end, { once: true });
     try {
+      const { state } = member;
       yield this.#assignmentOf(member);
       this.#admit(member, first.value);
-      yield* this.#serve(member, incoming);
+      yield* this.#serve(member, incoming, state);
     } finally {
       signal.removeEventListener('abort', end);
       this.#leave(member);
     }
   }
 
-  async *#serve(member: Member<Leaf>, incoming: AsyncIterator<NodeAnnouncement>): AsyncGenerator<NodeAssignment> {
+  async *#serve(
+    member: Member,
+    incoming: AsyncIterator<NodeAnnouncement>,
+    toldState: NodeState,
+  ): AsyncGenerator<NodeAssignment> {
     const { signal } = member.gone;
-    let told: NodeState = 'recovering';
+    let told = toldState;
     let next = incoming.next();
     let renewedAt = performance.now();
+    // Left unread when the member is gone for another reason.
+    next.catch(() => {});
     while (!signal.aborted) {
       const leaseLeftMs = renewedAt + this.#options.leaseMs - performance.now();
       if (leaseLeftMs <= 0) {
@@ -162,6 +174,7 @@ export class NodeRegistry<Leaf extends LeafClient = LeafClient> implements Leave
         if (step.done === true) return;
         renewedAt = performance.now();
         next = incoming.next();
+        next.catch(() => {});
       }
       if (step !== undefined || member.state !== told) {
         told = member.state;
@@ -170,7 +183,7 @@ export class NodeRegistry<Leaf extends LeafClient = LeafClient> implements Leave
     }
   }
 
-  #join(announcement: NodeAnnouncement): Member<Leaf> {
+  #join(announcement: NodeAnnouncement): Member {
     this.#check(announcement);
     const { role, address, version } = announcement;
     const nodeId = this.#identify(announcement);
@@ -180,7 +193,7 @@ export class NodeRegistry<Leaf extends LeafClient = LeafClient> implements Leave
     const leaf =
       role === 'leaf' ? this.#options.connectLeaf({ leafId: nodeId, address }, gone.signal) : undefined;
     const state: NodeState = role === 'leaf' ? 'recovering' : 'online';
-    const member: Member<Leaf> = { role, nodeId, address, version, state, gone, leaf };
+    const member: Member = { role, nodeId, address, version, state, gone, leaf };
     if (role === 'leaf') this.#options.store.saveLeaf({ leafId: nodeId, address });
     this.#members.set(nodeId, member);
     this.#options.logger.info('node joined', { role, nodeId, address });
@@ -205,7 +218,7 @@ export class NodeRegistry<Leaf extends LeafClient = LeafClient> implements Leave
     }
   }
 
-  #admit(member: Member<Leaf>, announcement: NodeAnnouncement): void {
+  #admit(member: Member, announcement: NodeAnnouncement): void {
     const { leaf, gone } = member;
     if (leaf === undefined) return;
     this.#options.admitLeaf(leaf, announcement.prepared, gone.signal).then(
@@ -223,7 +236,7 @@ export class NodeRegistry<Leaf extends LeafClient = LeafClient> implements Leave
     );
   }
 
-  #leave(member: Member<Leaf>): void {
+  #leave(member: Member): void {
     member.state = 'offline';
     member.gone.abort();
     if (this.#members.get(member.nodeId) === member) {
@@ -233,7 +246,7 @@ export class NodeRegistry<Leaf extends LeafClient = LeafClient> implements Leave
     this.#notify();
   }
 
-  #assignmentOf({ nodeId, state }: Member<Leaf>): NodeAssignment {
+  #assignmentOf({ nodeId, state }: Member): NodeAssignment {
     return { nodeId, clusterId: this.#options.clusterId, leaseMs: this.#options.leaseMs, state };
   }
 }

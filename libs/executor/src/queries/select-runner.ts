@@ -1,4 +1,3 @@
-import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Fragment, MergeInput, SelectPlan } from '@millrace/planner/plan';
 import type { ColumnBatch, ColumnVector, ResultColumn } from '@millrace/values/column-batch';
 import type { Leaves } from '../leaves/leaf-port.ts';
@@ -114,8 +113,11 @@ export class SelectRunner {
     const settled = await Promise.allSettled(gathered);
     for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
     for (const [index, input] of inputs.entries()) {
+      const paths = (await gathered[index]) ?? [];
       if (input.kind === 'virtual') await workspace.addVirtualTable(input.name, views(input.view));
-      else await workspace.addParquet(input.name, await gathered[index] ?? []);
+      else if (paths.length > 0) await workspace.addParquet(input.name, paths);
+      // No partition can hold a row, but the merge needs the columns.
+      else await workspace.addVirtualTable(input.name, { columns: input.fragment.columns, rows: [] });
     }
   }
 
@@ -127,8 +129,7 @@ export class SelectRunner {
     signal: AbortSignal,
   ): Promise<string[]> {
     const tasks = this.#tasksOf(fragment);
-    const whole = tasks.length > 0 ? tasks : [this.#shapeTask(fragment)];
-    return gatherToFiles(whole, await workspace.directory(), name, budget, signal);
+    return tasks.length === 0 ? [] : gatherToFiles(tasks, await workspace.directory(), name, budget, signal);
   }
 
   #tasksOf(fragment: Fragment): LeafTask[] {
@@ -141,22 +142,6 @@ export class SelectRunner {
       query: { ...queryOf(fragment), ordinals },
     }));
   }
-
-  /** The fragment without rows: its columns are needed although no partition can hold a row. */
-  #shapeTask(fragment: Fragment): LeafTask {
-    const { map, leaves } = this.#options;
-    const placement = map.partitions(fragment.databaseName).find(({ leafId }) => isOnline(leaves, leafId));
-    if (placement === undefined) throw new MillraceError('LEAVES_NONE', 'no leaf of the database is online');
-    const sql = [text('SELECT * FROM ('), ...fragment.sql, text(') AS nothing LIMIT 0')];
-    return {
-      leaf: leaves.online(placement.leafId),
-      query: { ...queryOf(fragment), sql, ordinals: [placement.ordinal] },
-    };
-  }
-}
-
-function text(value: string): { readonly kind: 'text'; readonly text: string } {
-  return { kind: 'text', text: value };
 }
 
 function queryOf({ databaseId, schemaVersion, sql }: Fragment) {

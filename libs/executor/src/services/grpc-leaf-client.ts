@@ -13,6 +13,7 @@ import type {
   LeafClient,
   LeafQuery,
   LeafSchema,
+  LeafStatus,
   PrepareOrder,
   PrepareVote,
   StagedSlice,
@@ -51,11 +52,13 @@ export class GrpcLeafClient implements LeafClient {
     });
   }
 
-  /** The databases that the leaf holds partitions of. */
-  heldDatabases(signal: AbortSignal): Promise<Set<bigint>> {
+  status(signal: AbortSignal): Promise<LeafStatus> {
     return this.#guard(signal, async (both) => {
-      const status = await callUnary(this.#stub, this.#stub.getStatus, {}, { signal: both });
-      return new Set(status.partitions.flatMap(({ partition }) => partition?.databaseId ?? []));
+      const { partitions } = await callUnary(this.#stub, this.#stub.getStatus, {}, { signal: both });
+      return {
+        databaseIds: new Set(partitions.flatMap(({ partition }) => partition?.databaseId ?? [])),
+        unresolvedTransactions: partitions.reduce((sum, { preparedTransactions }) => sum + preparedTransactions, 0),
+      };
     });
   }
 

@@ -1,4 +1,5 @@
 import { planInsert } from '@millrace/planner/plan-statement';
+import type { InsertOutcome } from '../changes/insert-rows.ts';
 import { changeSettings, noteWrite } from './change-settings.ts';
 import { replanOnSchemaChange } from './replan.ts';
 import type { StatementHandler } from './statement-handler.ts';
@@ -15,8 +16,12 @@ export const runInsert: StatementHandler<'insert'> = async (statement, context) 
   if (skippedRows > 0n) {
     session.warn({ level: 'Warning', code: 1062, message: `${skippedRows} rows with a duplicate key were left out` });
   }
-  const single = statement.source.kind === 'values' && statement.source.rows.length <= 1;
-  const duplicates = statement.replace ? affectedRows - BigInt(rowCount) : BigInt(rowCount) - (affectedRows < BigInt(rowCount) ? affectedRows : BigInt(rowCount));
-  const info = `Records: ${rowCount}  Duplicates: ${duplicates}  Warnings: ${session.warnings.length}`;
-  return { kind: 'done', affectedRows, lastInsertId, ...(single ? {} : { info }) };
+  const info = `Records: ${rowCount}  Duplicates: ${duplicatesOf(outcome, statement.replace)}  Warnings: ${session.warnings.length}`;
+  const isSingleRow = statement.source.kind === 'values' && statement.source.rows.length <= 1;
+  return { kind: 'done', affectedRows, lastInsertId, ...(isSingleRow ? {} : { info }) };
 };
+
+/** Rows replaced (each counts twice in the affected rows), or rows left out. */
+function duplicatesOf({ affectedRows, rowCount, skippedRows }: InsertOutcome, replace: boolean): bigint {
+  return replace ? affectedRows - BigInt(rowCount) : skippedRows;
+}

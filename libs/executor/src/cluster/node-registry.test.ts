@@ -1,0 +1,110 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { ClusterClient } from '@millrace/proto/millrace/cluster/v1/cluster';
+import { callUnary, ChannelPool } from '@millrace/rpc/client';
+import { NodeAgent } from '@millrace/rpc/node-agent';
+import { silentLogger } from '@millrace/runtime/logger';
+import { FakeLeaf } from '../testing/fake-leaf.ts';
+import { TestCluster, testHashProbe } from '../testing/test-cluster.ts';
+
+const signal = new AbortController().signal;
+
+describe('cluster membership', () => {
+  let cluster: TestCluster;
+
+  afterEach(() => cluster.stop());
+
+  it('gives a new leaf an identity and brings it online', async () => {
+    cluster = await TestCluster.start(2);
+    expect(cluster.registry.nodes()).toMatchObject([
+      { role: 'leaf', nodeId: '1', state: 'online', address: cluster.leaves[0]?.address },
+      { role: 'leaf', nodeId: '2', state: 'online', address: cluster.leaves[1]?.address },
+    ]);
+    expect(cluster.registry.online('1').address).toBe(cluster.leaves[0]?.address);
+  });
+
+  it('names a leaf that has left, at once', async () => {
+    cluster = await TestCluster.start(1);
+    const [leaf] = cluster.leaves;
+    await leaf?.leave();
+    await expect.poll(() => cluster.registry.nodes()[0]?.state).toBe('offline');
+    expect(() => cluster.registry.online('1')).toThrow(`leaf 1 (${leaf?.address}) is offline`);
+  });
+
+  it('recognises a leaf that comes back and gives it the schema it missed', async () => {
+    cluster = await TestCluster.start(1);
+    const [leaf] = cluster.leaves;
+    if (leaf === undefined) throw new Error('no leaf');
+    const database = cluster.catalog.schema.createDatabase('d', ['1', '1']);
+    await cluster.distribution.apply('d', signal);
+    expect(leaf.schemaVersions).toEqual(new Map([[database.id, 1n]]));
+    await leaf.leave();
+    await expect.poll(() => cluster.registry.nodes()[0]?.state).toBe('offline');
+    cluster.catalog.schema.dropDatabase('d');
+    const next = cluster.catalog.schema.createDatabase('e', ['1']);
+    await cluster.distribution.apply('e', signal);
+    await leaf.comeBack();
+    await leaf.join(cluster.address, testHashProbe);
+    expect(leaf.leafId).toBe('1');
+    expect(leaf.schemaVersions).toEqual(new Map([[next.id, 1n]]));
+  });
+
+  it('refuses a node that hashes differently or belongs elsewhere', async () => {
+    cluster = await TestCluster.start(0);
+    const leaf = await FakeLeaf.start();
+    try {
+      await expect(leaf.join(cluster.address, '43')).rejects.toMatchObject({ code: 'HASH_MISMATCH' });
+    } finally {
+      await leaf.stop();
+    }
+    const refused = await new Promise<unknown>((resolve) => {
+      new NodeAgent({
+        aggregator: cluster.address,
+        role: 'leaf',
+        advertise: '127.0.0.1:1',
+        version: '',
+        hashProbe: testHashProbe,
+        identity: { nodeId: '1', clusterId: 'another' },
+        logger: silentLogger,
+      }).start(resolve);
+    });
+    expect(refused).toMatchObject({ code: 'CLUSTER_MISMATCH' });
+  });
+
+  it('loses a node whose lease runs out although its stream is open', async () => {
+    cluster = await TestCluster.start(0, 100);
+    const registration = cluster.registry.register(silentNode(), signal);
+    expect((await registration.next()).value).toMatchObject({ state: 'online' });
+    expect(cluster.registry.addresses('extractor')).toEqual(['127.0.0.1:7']);
+    expect((await registration.next()).done).toBe(true);
+    expect(cluster.registry.addresses('extractor')).toEqual([]);
+  });
+
+  it('lists members and outcomes over gRPC', async () => {
+    cluster = await TestCluster.start(1);
+    const channels = new ChannelPool(ClusterClient);
+    const client = channels.get(cluster.address);
+    const { nodes } = await callUnary(client, client.listNodes, {});
+    expect(nodes.map(({ role, state }) => [role, state])).toEqual([
+      [1, 'online'],
+      [2, 'online'],
+    ]);
+    const open = cluster.coordinator.begin();
+    const { outcomes } = await callUnary(client, client.resolveTransactions, { transactionIds: [open, 99n] });
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual([3, 2]);
+    channels.close();
+  });
+});
+
+/** Announces itself once and never renews. */
+async function* silentNode() {
+  yield {
+    role: 'extractor' as const,
+    nodeId: '',
+    clusterId: '',
+    address: '127.0.0.1:7',
+    version: '',
+    hashProbe: testHashProbe,
+    prepared: [],
+  };
+  await new Promise(() => {});
+}
