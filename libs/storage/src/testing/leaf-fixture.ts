@@ -84,7 +84,9 @@ export class LeafFixture {
     });
     await leaf.start();
     const sender = await openEngine({ ...engineOptions, tempDirectory: join(directory, 'sender-temp') });
-    return new LeafFixture(directory, leaf, outcomes, sender, await sender.connect());
+    const fixture = new LeafFixture(directory, leaf, outcomes, sender, await sender.connect());
+    for (const { schemaVersion } of await leaf.status()) fixture.#schemaVersion = schemaVersion;
+    return fixture;
   }
 
   /** Stops the leaf and opens another one on the same directory. */
@@ -92,7 +94,6 @@ export class LeafFixture {
     await this.stop();
     const next = await LeafFixture.open({ outcomes: this.outcomes, ...options, dataDir: this.directory });
     next.#nextTransaction = this.#nextTransaction;
-    next.#schemaVersion = this.#schemaVersion;
     return next;
   }
 
@@ -161,15 +162,16 @@ export class LeafFixture {
     return this.prepare(transactionId, [insertOperation(operation)], { onePhase: true, ordinal });
   }
 
-  /** All rows of a query in which `$` stands for table 1. */
+  /** All rows of a query in which `$` stands for the table. */
   async rows(
     query: string,
     types: readonly SqlType[],
     ordinals: readonly number[] = [],
+    tableId = 1n,
   ): Promise<ScalarValue[][]> {
     const parts = query.split('$').flatMap((part, index) => {
       const piece = { kind: 'text' as const, text: part };
-      return index === 0 ? [piece] : [{ kind: 'table' as const, tableId: 1n }, piece];
+      return index === 0 ? [piece] : [{ kind: 'table' as const, tableId }, piece];
     });
     const fragment = { databaseId: 1n, schemaVersion: this.#schemaVersion, ordinals, parts };
     const rows: ScalarValue[][] = [];
@@ -179,12 +181,13 @@ export class LeafFixture {
     return rows;
   }
 
-  /** The rows of table 1 as `id,u,v` texts, ordered. */
-  async contents(ordinals: readonly number[] = []): Promise<string[]> {
+  /** The rows of a table as `id,u,v` texts, ordered. */
+  async contents(ordinals: readonly number[] = [], tableId = 1n): Promise<string[]> {
     const rows = await this.rows(
       'SELECT id, u, v FROM $ AS t ORDER BY ALL',
       [integer, integer, text],
       ordinals,
+      tableId,
     );
     return rows.map((row) => row.map((value) => (value === null ? 'NULL' : String(value))).join(','));
   }

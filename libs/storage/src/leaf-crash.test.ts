@@ -1,0 +1,294 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type CrashPoint, crashPoints } from './crash-point.ts';
+import type { ChildMessage, ChildRequest } from './testing/crash-child.ts';
+import { insertOperation, tableDefinition } from './testing/leaf-fixture.ts';
+import type { Operation } from './transactions/operation.ts';
+import type { Outcome } from './transactions/participants.ts';
+
+const childPath = fileURLToPath(new URL('./testing/crash-child.ts', import.meta.url));
+const ordinals = [0, 1];
+const tableIds = [1n, 2n];
+
+class Killed extends Error {}
+
+type DistributiveOmit<Type, Key extends keyof never> = Type extends unknown ? Omit<Type, Key> : never;
+
+/** A leaf in a process of its own, and the decisions of its aggregator, which is this test. */
+class LeafProcess {
+  readonly #dataDir: string;
+  readonly #outcomes: ReadonlyMap<bigint, Outcome>;
+  readonly #waiting = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: unknown) => void }
+  >();
+  #child: ChildProcess | undefined;
+  #nextRequest = 1;
+
+  constructor(dataDir: string, outcomes: ReadonlyMap<bigint, Outcome>) {
+    this.#dataDir = dataDir;
+    this.#outcomes = outcomes;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /** Resolves when the leaf is ready; rejects with Killed when it died before. */
+  start(crashPoint: CrashPoint | 'none' = 'none', passes = 0): Promise<void> {
+    const child = fork(childPath, [this.#dataDir, crashPoint, String(passes)], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    this.#child = child;
+    return new Promise((resolve, reject) => {
+      child.on('message', (message: ChildMessage) => {
+        if (message.kind === 'ready') resolve();
+        else this.#receive(child, message);
+      });
+      child.once('exit', () => {
+        if (this.#child === child) this.#child = undefined;
+        reject(new Killed());
+        for (const { reject: rejectRequest } of this.#waiting.values()) rejectRequest(new Killed());
+        this.#waiting.clear();
+      });
+    });
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await exited;
+  }
+
+  ask(request: DistributiveOmit<ChildRequest, 'id'>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextRequest++;
+      if (this.#child === undefined) {
+        reject(new Killed());
+        return;
+      }
+      this.#waiting.set(id, { resolve, reject });
+      this.#child.send({ ...request, id }, (error) => {
+        if (error !== null) reject(new Killed());
+      });
+    });
+  }
+
+  #receive(child: ChildProcess, message: Exclude<ChildMessage, { kind: 'ready' }>): void {
+    if (message.kind === 'outcomes') {
+      const known = message.transactionIds.map((id): [bigint, Outcome] => [
+        id,
+        this.#outcomes.get(id) ?? 'pending',
+      ]);
+      child.send({ kind: 'outcomes', id: message.id, outcomes: new Map(known) }, () => undefined);
+      return;
+    }
+    const waiting = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
+    if (message.kind === 'answer') waiting?.resolve(message.value);
+    else waiting?.reject(Object.assign(new Error(message.message), { code: message.code }));
+  }
+}
+
+/** A seeded generator (mulberry32): 0 ≤ x < 1. */
+function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+interface ModelRow {
+  readonly ordinal: number;
+  readonly u: number;
+}
+
+/** What the tables must hold, and a source of transactions to run on them. Both tables get the same changes. */
+class Workload {
+  readonly outcomes = new Map<bigint, Outcome>();
+  readonly rows = new Map<number, ModelRow>();
+  readonly #leaf: LeafProcess;
+  readonly #random: () => number;
+  #nextTransaction = 1n;
+  #nextRow = 1;
+
+  constructor(leaf: (outcomes: ReadonlyMap<bigint, Outcome>) => LeafProcess, random: () => number) {
+    this.#leaf = leaf(this.outcomes);
+    this.#random = random;
+  }
+
+  get leaf(): LeafProcess {
+    return this.#leaf;
+  }
+
+  #below(limit: number): number {
+    return Math.floor(this.#random() * limit);
+  }
+
+  /** Runs a random transaction on both partitions. Throws Killed when the leaf dies, whatever was decided by then. */
+  async transact(): Promise<void> {
+    const transactionId = this.#nextTransaction++;
+    const kind = this.#below(6);
+    const change =
+      kind === 0 ? this.#update() : kind === 1 ? this.#delete() : await this.#insert(transactionId);
+    try {
+      for (const ordinal of ordinals) {
+        const operations = tableIds.map((tableId) => change.operation(tableId, ordinal));
+        await this.#leaf.ask({ kind: 'prepare', transactionId, ordinal, operations, onePhase: false });
+      }
+    } catch (error) {
+      this.outcomes.set(transactionId, 'aborted');
+      // After a restart the leaf may still be finding out about earlier transactions.
+      if (!(error instanceof Error && 'code' in error && error.code === 'LEAF_UNAVAILABLE')) throw error;
+      await this.#leaf.ask({ kind: 'decide', transactionId, decision: 'abort' });
+      await delay(20);
+      return;
+    }
+    const commit = this.#below(5) > 0;
+    this.outcomes.set(transactionId, commit ? 'committed' : 'aborted');
+    if (commit) change.apply();
+    await this.#leaf.ask({ kind: 'decide', transactionId, decision: commit ? 'commit' : 'abort' });
+  }
+
+  async #insert(transactionId: bigint): Promise<Change> {
+    const count = 8 + this.#below(30);
+    const inserted = ordinals.map((ordinal) => ({ ordinal, first: (this.#nextRow += count) - count }));
+    try {
+      for (const { ordinal, first } of inserted) {
+        const query = `SELECT (${first} + range)::INTEGER AS id, (range % 7)::INTEGER AS u, 'v'::VARCHAR AS v FROM range(${count})`;
+        await this.#leaf.ask({ kind: 'stage', transactionId, slice: `s${ordinal}`, ordinal, query });
+      }
+    } catch (error) {
+      this.outcomes.set(transactionId, 'aborted');
+      throw error;
+    }
+    return {
+      operation: (tableId, ordinal) => insertOperation({ tableId, slice: `s${ordinal}` }),
+      apply: () => {
+        for (const { ordinal, first } of inserted) {
+          for (let row = 0; row < count; row += 1) this.rows.set(first + row, { ordinal, u: row % 7 });
+        }
+      },
+    };
+  }
+
+  #update(): Change {
+    const remainder = this.#below(9);
+    return {
+      operation: (tableId): Operation => ({
+        kind: 'update',
+        tableId,
+        assignments: [{ column: 'u', expression: 'u + 100' }],
+        predicate: `id % 9 = ${remainder}`,
+      }),
+      apply: () => {
+        for (const [id, { ordinal, u }] of this.rows)
+          if (id % 9 === remainder) this.rows.set(id, { ordinal, u: u + 100 });
+      },
+    };
+  }
+
+  #delete(): Change {
+    const remainder = this.#below(9);
+    return {
+      operation: (tableId): Operation => ({ kind: 'delete', tableId, predicate: `id % 9 = ${remainder}` }),
+      apply: () => {
+        for (const id of this.rows.keys()) if (id % 9 === remainder) this.rows.delete(id);
+      },
+    };
+  }
+
+  expected(): string[] {
+    const sorted = [...this.rows].sort(([left], [right]) => left - right);
+    return sorted.map(([id, { u }]) => `${id},${u},v`);
+  }
+
+  /** Waits until both tables hold what they must: decided transactions are applied soon after a start. */
+  async check(): Promise<void> {
+    for (const tableId of tableIds) {
+      const contents = () => this.#leaf.ask({ kind: 'contents', tableId });
+      await expect.poll(contents, { timeout: 15_000, interval: 30 }).toEqual(this.expected());
+    }
+  }
+}
+
+interface Change {
+  operation(tableId: bigint, ordinal: number): Operation;
+  apply(): void;
+}
+
+async function untilKilled(work: () => Promise<void>): Promise<void> {
+  await work().catch((error: unknown) => {
+    if (!(error instanceof Killed)) throw error;
+  });
+}
+
+describe('a leaf that is killed', () => {
+  let directory: string;
+  let workload: Workload;
+  afterEach(async () => {
+    await workload.leaf.kill();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function open(seed: number): Promise<() => number> {
+    directory = await mkdtemp(join(tmpdir(), 'millrace-crash-'));
+    const random = seededRandom(seed);
+    workload = new Workload((outcomes) => new LeafProcess(directory, outcomes), random);
+    await workload.leaf.start();
+    const tables = [
+      tableDefinition({ tableId: 1n, uniqueKeys: [{ name: 'PRIMARY', columns: ['id'], primary: true }] }),
+      tableDefinition({ tableId: 2n, kind: 'columnstore', sortKey: ['u'] }),
+    ];
+    await workload.leaf.ask({ kind: 'schema', tables, ordinals });
+    await workload.leaf.kill();
+    return random;
+  }
+
+  const seed = Number(process.env['MILLRACE_TEST_SEED'] ?? Date.now() % 1_000_000);
+
+  test(`at every crash point holds exactly what was decided (seed ${seed})`, {
+    timeout: 180_000,
+  }, async () => {
+    const random = await open(seed);
+    const hit = new Set<string>();
+    for (const crashPoint of crashPoints) {
+      await untilKilled(async () => {
+        await workload.leaf.start(crashPoint, Math.floor(random() * 3));
+        for (let count = 0; count < 40; count += 1) await workload.transact();
+      });
+      if (!workload.leaf.isRunning) hit.add(crashPoint);
+      await workload.leaf.kill();
+      await workload.leaf.start();
+      await workload.check();
+      await workload.leaf.kill();
+    }
+    expect([...hit]).toEqual(crashPoints);
+  });
+
+  test(`at random instants holds exactly what was decided (seed ${seed})`, { timeout: 180_000 }, async () => {
+    const random = await open(seed + 1);
+    for (let round = 0; round < 6; round += 1) {
+      await untilKilled(() => workload.leaf.start());
+      const killed = delay(random() * 400).then(() => workload.leaf.kill());
+      await untilKilled(async () => {
+        for (;;) await workload.transact();
+      });
+      await killed;
+      await workload.leaf.start();
+      await workload.check();
+      await workload.leaf.kill();
+    }
+  });
+});
