@@ -3,11 +3,14 @@ import { withFailureInfo } from '../rows/row-errors.ts';
 import type { SliceDestination, SlicePartition, StagedSlice, StageSlice } from './slice-target.ts';
 
 /** gRPC moves messages of about this size fastest. */
-const chunkBytes = 1 << 20;
+const chunkBytesMax = 1 << 20;
+const chunkBytesMin = 64 * 1024;
+/** A gRPC stream takes 16 messages before it says that it is full. */
+const streamMessages = 16;
 
 /**
  * Streams one slice to every leaf of its partition while it is being made. {@link push} never waits: whoever produces
- * looks at {@link pendingBytes} and waits with {@link drained}.
+ * looks at {@link pendingBytes} and waits with {@link drained}. About `bufferBytesMax` more may wait inside gRPC.
  */
 export class SliceSender {
   readonly #slice: string;
@@ -19,12 +22,17 @@ export class SliceSender {
     destination: SliceDestination,
     partition: SlicePartition,
     slice: string,
-    signal: AbortSignal,
+    options: { readonly bufferBytesMax: number; readonly signal: AbortSignal },
   ) {
+    const { bufferBytesMax, signal } = options;
+    const chunkBytes = Math.max(
+      chunkBytesMin,
+      Math.min(chunkBytesMax, Math.floor(bufferBytesMax / streamMessages)),
+    );
     this.#slice = slice;
     this.#partition = partition;
     this.#streams = partition.leafAddresses.map((leafAddress) => {
-      const stream = new LeafStream(leafAddress);
+      const stream = new LeafStream(leafAddress, chunkBytes);
       stream.start((chunks) =>
         stage({ destination, ordinal: partition.ordinal, leafAddress, slice }, chunks, signal),
       );
@@ -78,6 +86,7 @@ type StoredSlice = Awaited<ReturnType<StageSlice>>;
 class LeafStream {
   readonly leafAddress: string;
   pendingBytes = 0;
+  readonly #chunkBytes: number;
   #parts: Buffer[] = [];
   #ended = false;
   #failure: unknown;
@@ -86,8 +95,9 @@ class LeafStream {
   #taken: () => void = () => {};
   #result: Promise<StoredSlice> | undefined;
 
-  constructor(leafAddress: string) {
+  constructor(leafAddress: string, chunkBytes: number) {
     this.leafAddress = leafAddress;
+    this.#chunkBytes = chunkBytes;
   }
 
   start(stage: (chunks: AsyncIterable<Buffer>) => Promise<StoredSlice>): void {
@@ -125,7 +135,7 @@ class LeafStream {
   }
 
   async drained(): Promise<void> {
-    while (!this.#failed && this.pendingBytes > chunkBytes) {
+    while (!this.#failed && this.pendingBytes > this.#chunkBytes) {
       await new Promise<void>((resolve) => {
         this.#taken = resolve;
       });
@@ -135,7 +145,7 @@ class LeafStream {
 
   async *#chunks(): AsyncGenerator<Buffer> {
     for (;;) {
-      while (this.pendingBytes < chunkBytes && !this.#ended) {
+      while (this.pendingBytes < this.#chunkBytes && !this.#ended) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
@@ -151,10 +161,10 @@ class LeafStream {
   #takeChunk(): Buffer | undefined {
     const taken: Buffer[] = [];
     let bytes = 0;
-    while (bytes < chunkBytes) {
+    while (bytes < this.#chunkBytes) {
       const part = this.#parts[0];
       if (part === undefined) break;
-      const room = chunkBytes - bytes;
+      const room = this.#chunkBytes - bytes;
       if (part.length > room) {
         taken.push(part.subarray(0, room));
         this.#parts[0] = part.subarray(room);

@@ -117,7 +117,10 @@ export class DirectSink {
 
   #senderOf(lane: Lane): SliceSender {
     const { stage, destination, signal } = this.#options;
-    lane.sender ??= new SliceSender(stage, destination, lane.partition, this.#slice, signal);
+    lane.sender ??= new SliceSender(stage, destination, lane.partition, this.#slice, {
+      bufferBytesMax: this.#laneBytesMax,
+      signal,
+    });
     return lane.sender;
   }
 

@@ -257,10 +257,13 @@ export class EngineSink {
   }
 
   async #deliver(partitionIndex: number, path: string, slice: string, rows: number): Promise<StagedSlice[]> {
-    const { destination, stage, signal } = this.#options;
+    const { destination, stage, bufferBytesMax, signal } = this.#options;
     const partition = destination.partitions[partitionIndex];
     if (partition === undefined) throw new RangeError(`partition ${partitionIndex}`);
-    const sender = new SliceSender(stage, destination, partition, slice, signal);
+    const sender = new SliceSender(stage, destination, partition, slice, {
+      bufferBytesMax: bufferBytesMax / destination.partitions.length,
+      signal,
+    });
     let crc = 0;
     for await (const chunk of createReadStream(path, { highWaterMark: readBytes }) as AsyncIterable<Buffer>) {
       crc = crc32(chunk, crc);

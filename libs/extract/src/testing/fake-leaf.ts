@@ -20,7 +20,7 @@ export interface ReceivedSlice {
 export class FakeLeaf {
   readonly slices: ReceivedSlice[] = [];
   /** Called for each chunk before it is kept. */
-  beforeChunk: () => Promise<void> = () => Promise.resolve();
+  beforeChunk: (bytes: number) => Promise<void> = () => Promise.resolve();
   address = '';
   readonly #directory = mkdtempSync(join(tmpdir(), 'fake-leaf-'));
   readonly #server: RpcServer;
@@ -36,7 +36,7 @@ export class FakeLeaf {
       for await (const { part } of requests) {
         if (part?.$case === 'header') header = part.header;
         if (part?.$case !== 'chunk') continue;
-        await this.beforeChunk();
+        await this.beforeChunk(part.chunk.length);
         chunks.push(part.chunk);
       }
       if (header === undefined) throw new Error('no header');
