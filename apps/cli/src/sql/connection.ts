@@ -1,0 +1,66 @@
+import { MillraceError } from '@millrace/errors/millrace-error';
+import { type Connection, type ConnectionOptions, createConnection } from 'mysql2';
+import { isSqlError } from '../error-text.ts';
+
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Login extends ServerAddress {
+  readonly user: string;
+  readonly password: string;
+  readonly database?: string | undefined;
+}
+
+const connectTimeoutMs = 10_000;
+
+/** Values as the server wrote them: no rounding of big numbers, no time zones put into dates. */
+const faithfulValues = {
+  supportBigNumbers: true,
+  dateStrings: true,
+  jsonStrings: true,
+} satisfies ConnectionOptions;
+
+/**
+ * Connects over the MySQL protocol.
+ *
+ * @throws AGGREGATOR_UNAVAILABLE when nobody answers there; what the server says when it refuses
+ */
+export async function connect(login: Login): Promise<Connection> {
+  const { host, port, user, password, database } = login;
+  const connection = createConnection({
+    ...faithfulValues,
+    host,
+    port,
+    user,
+    password,
+    ...(database === undefined ? {} : { database }),
+    rowsAsArray: true,
+    multipleStatements: true,
+    connectTimeout: connectTimeoutMs,
+  });
+  await new Promise<void>((resolve, reject) => {
+    // Later failures are also told to the statement that runs; without a listener they would end the process.
+    connection.on('error', (cause) => reject(connectError(cause, login)));
+    connection.once('connect', () => resolve());
+  }).catch((error: unknown) => {
+    connection.destroy();
+    throw error;
+  });
+  return connection;
+}
+
+function connectError(cause: unknown, { host, port }: ServerAddress): unknown {
+  if (isSqlError(cause) && cause.sqlState !== undefined) return cause;
+  const reason = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : '';
+  return new MillraceError('AGGREGATOR_UNAVAILABLE', `nothing answers as a MySQL server on ${host}:${port}`, {
+    detail: `is Millrace running, and is this its MySQL port?${reason}`,
+    cause,
+  });
+}
+
+/** Sends the goodbye and closes. */
+export function disconnect(connection: Connection): Promise<void> {
+  return new Promise((resolve) => connection.end(() => resolve()));
+}
