@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs';
 import type { DatabaseDefinition, PartitionPlacement, TableDefinition } from '@millrace/catalog/definitions';
 import type { PartitionFile } from '@millrace/engine/parquet';
 import { MillraceError } from '@millrace/errors/millrace-error';
-import type { InsertPlan } from '@millrace/planner/plan';
-import { referenceOrdinal, type Leaves } from '../leaves/leaf-port.ts';
+import type { InsertPlan, OnDuplicatePlan } from '@millrace/planner/plan';
+import { type Leaves, referenceOrdinal } from '../leaves/leaf-port.ts';
 import type { PartitionMap } from '../queries/partition-routing.ts';
 import type { SelectRunner, ViewSource } from '../queries/select-runner.ts';
 import type { Participant, TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
@@ -36,9 +36,10 @@ interface Delivery {
   readonly leafId: string;
   readonly ordinal: number;
   readonly path: string;
+  /** Unique at its leaf within the transaction. */
+  readonly slice: string;
 }
 
-const sliceName = 'insert';
 const chunkBytes = 1024 * 1024;
 
 /** Runs INSERT and REPLACE: computes the rows, splits them by partition, stages the slices at the leaves and commits. */
@@ -90,21 +91,12 @@ export class InsertRows {
       await coordinator.abandon(transactionId, [...new Set(deliveries.map(({ leafId }) => leafId))]);
       throw error;
     }
-    const { onDuplicate } = plan;
-    const operation = {
-      kind: 'insert',
-      tableId: table.id,
-      slice: sliceName,
-      onDuplicate:
-        onDuplicate.kind === 'update'
-          ? { kind: 'update', assignments: checkedAssignments(table, onDuplicate.assignments) }
-          : onDuplicate,
-    } as const;
-    const participants: Participant[] = deliveries.map(({ leafId, ordinal }) => ({
+    const onDuplicate = checkedOnDuplicate(table, plan.onDuplicate);
+    const participants: Participant[] = deliveries.map(({ leafId, ordinal, slice }) => ({
       leafId,
       databaseId: database.id,
       ordinal,
-      operations: [operation],
+      operations: [{ kind: 'insert', tableId: table.id, slice, onDuplicate }],
     }));
     const mode = lockModeOfInsert(table);
     const locks = deliveries.map(({ ordinal }) => ({ tableId: table.id, ordinal, mode }));
@@ -125,11 +117,11 @@ export class InsertRows {
     signal: AbortSignal,
   ): Promise<void> {
     const settled = await Promise.allSettled(
-      deliveries.map(({ leafId, ordinal, path }) =>
+      deliveries.map(({ leafId, ordinal, path, slice }) =>
         this.#options.leaves
           .online(leafId)
           .stage(
-            { transactionId, databaseId, ordinal, tableId: table.id, slice: sliceName },
+            { transactionId, databaseId, ordinal, tableId: table.id, slice },
             createReadStream(path, { highWaterMark: chunkBytes }),
             signal,
           ),
@@ -139,15 +131,21 @@ export class InsertRows {
   }
 }
 
+function checkedOnDuplicate(table: TableDefinition, plan: OnDuplicatePlan): OnDuplicatePlan {
+  return plan.kind === 'update'
+    ? { kind: 'update', assignments: checkedAssignments(table, plan.assignments) }
+    : plan;
+}
+
 /** A reference table's slice goes to every leaf of the database, any other to the leaf of its partition. */
 function deliveriesOf(files: readonly PartitionFile[], placements: readonly PartitionPlacement[]): Delivery[] {
   return files.flatMap(({ partition, path }) => {
     if (partition === referenceOrdinal) {
       const leafIds = [...new Set(placements.map(({ leafId }) => leafId))];
-      return leafIds.map((leafId) => ({ leafId, ordinal: referenceOrdinal, path }));
+      return leafIds.map((leafId) => ({ leafId, ordinal: referenceOrdinal, path, slice: 'copy' }));
     }
     const placement = placements.find(({ ordinal }) => ordinal === partition);
     if (placement === undefined) throw new Error(`no partition ${partition}`);
-    return [{ leafId: placement.leafId, ordinal: partition, path }];
+    return [{ leafId: placement.leafId, ordinal: partition, path, slice: `rows-${partition}` }];
   });
 }

@@ -40,7 +40,7 @@ export interface StagedSlice {
   readonly databaseId: bigint;
   readonly ordinal: number;
   readonly tableId: bigint;
-  /** Unique within the transaction and partition. */
+  /** Unique at the leaf within the transaction, of [a-z0-9-]. */
   readonly slice: string;
 }
 
