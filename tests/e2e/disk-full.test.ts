@@ -1,0 +1,141 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { open, rm, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DevBroker } from '@millrace/kafka-devbroker/dev-broker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Cluster } from '../support/cluster.ts';
+import {
+  eventColumns,
+  eventFacts,
+  eventFormats,
+  eventsBetween,
+  expectedFacts,
+  jsonOf,
+} from '../support/events.ts';
+import { produce } from '../support/kafka.ts';
+import { untilError, untilRows } from '../support/pipelines.ts';
+import type { SqlClient } from '../support/sql-client.ts';
+
+const diskBytes = 96 << 20;
+const folder = mkdtempSync(join(tmpdir(), 'millrace-disk-'));
+const mounted = mountSmallDisk();
+process.once('exit', unmount);
+
+function mountSmallDisk(): boolean {
+  const { status, stderr, error } = spawnSync(
+    'mount',
+    ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', folder],
+    { encoding: 'utf8' },
+  );
+  if (status === 0) return true;
+  process.stderr.write(
+    `skipped the test of a full disk: cannot mount a small one: ${error?.message ?? stderr}\n`,
+  );
+  return false;
+}
+
+function unmount(): void {
+  if (mounted) spawnSync('umount', [folder]);
+}
+
+/** Takes all the space that is left; gives it back by deleting the file. */
+async function fillDisk(file: string): Promise<void> {
+  const handle = await open(file, 'w');
+  const chunk = Buffer.alloc(64 << 10);
+  try {
+    for (;;) {
+      const { bavail, bsize } = await statfs(folder);
+      if (bavail === 0) return;
+      await handle.write(chunk.subarray(0, Math.min(chunk.length, bavail * bsize)));
+    }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+const tables = {
+  rows: `CREATE ROWSTORE TABLE rows_table (${eventColumns}, PRIMARY KEY (id))`,
+  segments: `CREATE COLUMNSTORE TABLE segments_table (${eventColumns}, SHARD KEY (id), SORT KEY (at))`,
+} as const;
+
+/** Leaf 2 has a disk of its own, which the test fills. */
+describe.skipIf(!mounted)('a full disk at a leaf', () => {
+  let kafkaDir: string;
+  let broker: DevBroker;
+  let cluster: Cluster;
+  let client: SqlClient;
+  let brokers: string;
+
+  beforeAll(async () => {
+    kafkaDir = mkdtempSync(join(tmpdir(), 'millrace-disk-kafka-'));
+    [broker, cluster] = await Promise.all([
+      DevBroker.start({ dataDir: kafkaDir }),
+      Cluster.start({ leaves: 2, leafDataDir: (leaf) => (leaf === 2 ? join(folder, 'leaf') : undefined) }),
+    ]);
+    brokers = `127.0.0.1:${broker.port}`;
+    client = await cluster.connect();
+    await client.run('CREATE DATABASE spread PARTITIONS 2', 'USE spread');
+  });
+
+  afterAll(async () => {
+    await client?.close();
+    await cluster?.[Symbol.asyncDispose]();
+    await broker?.stop();
+    unmount();
+    await rm(folder, { recursive: true, force: true });
+    if (kafkaDir !== undefined) await rm(kafkaDir, { recursive: true, force: true });
+  });
+
+  it.each(Object.keys(tables) as (keyof typeof tables)[])(
+    'fails batches into %s whole, keeps what was there, and loads on when there is space again',
+    async (kind) => {
+      const table = `${kind}_table`;
+      const filler = join(folder, 'filler');
+      await broker.createTopic(table, 2);
+      await client.run(
+        tables[kind],
+        `CREATE PIPELINE ${table}_pipe AS LOAD DATA KAFKA '${brokers}/${table}' INTO TABLE ${table} ${eventFormats.json}`,
+        `START PIPELINE ${table}_pipe`,
+      );
+      await produceEvents(table, 0, 20_000);
+      await untilRows(client, table, 20_000, `${table}_pipe`);
+      const before = expectedFacts(eventsBetween(0, 20_000));
+
+      await fillDisk(filler);
+      await produceEvents(table, 20_000, 60_000);
+      const errors = await untilError(client, `${table}_pipe`);
+      expect(errors.at(-1)).toMatchObject({ type: 'Error', code: '1021' });
+      expect(errors.at(-1)?.message).toMatch(/disk|space/i);
+      expect(await eventFacts(client, table)).toEqual(before);
+      const inserted = client.run(`INSERT INTO ${table} ${insertOf(100_000, 120_000)}`);
+      await expect(inserted).rejects.toMatchObject({ errno: 1021 });
+      expect(await eventFacts(client, table)).toEqual(before);
+
+      await rm(filler);
+      await client.run(`START PIPELINE ${table}_pipe`);
+      await untilRows(client, table, 60_000, `${table}_pipe`);
+      expect(await eventFacts(client, table)).toEqual(expectedFacts(eventsBetween(0, 60_000)));
+      await client.run(`STOP PIPELINE ${table}_pipe`);
+    },
+  );
+
+  async function produceEvents(topic: string, begin: number, end: number): Promise<void> {
+    await produce(
+      brokers,
+      topic,
+      [...eventsBetween(begin, end)].map((event) => ({ value: jsonOf(event) })),
+      2,
+    );
+  }
+});
+
+function insertOf(begin: number, end: number): string {
+  const rows = [...eventsBetween(begin, end)].map(
+    ({ id, userId, name, at }) => `(${id}, ${userId}, '${name}', 1, '${'x'.repeat(60)}', '${at}')`,
+  );
+  return `(id, user_id, name, amount, note, at) VALUES ${rows.join()}`;
+}

@@ -1,0 +1,204 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { credentials } from '@grpc/grpc-js';
+import { HealthCheckResponse_ServingStatus, HealthClient } from '@millrace/proto/grpc/health/v1/health';
+import { callUnary } from '@millrace/rpc/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Cluster } from '../support/cluster.ts';
+import { repositoryRoot, type ServiceName } from '../support/millrace-process.ts';
+import { eventually } from '../support/sql-client.ts';
+import { startStandalone } from '../support/standalone.ts';
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(command: string, args: readonly string[]): Promise<Ended> {
+  const child = spawn(command, args, { cwd: repositoryRoot, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
+}
+
+const runService = (service: ServiceName, ...args: string[]) =>
+  run(process.execPath, [`${repositoryRoot}/apps/${service}/src/main.ts`, ...args]);
+
+const services = ['standalone', 'aggregator', 'leaf', 'pipeline-extractor', 'transform-runner'] as const;
+
+describe('the command line of every service', () => {
+  it.each(services)('%s --help lists its options', async (service) => {
+    const { code, stdout } = await runService(service, '--help');
+    expect(code).toBe(0);
+    expect(stdout).toContain(`millrace start${service === 'standalone' ? '' : ` ${service}`}`);
+    for (const option of ['--grpc-port', '--http-port', '--host', '--log-format'])
+      expect(stdout).toContain(option);
+  });
+
+  it.each(services)('%s refuses an unknown option with exit code 2', async (service) => {
+    const { code, stdout, stderr } = await runService(service, '--no-such-option', '1');
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('--no-such-option');
+  });
+
+  it('names the option with a wrong value', async () => {
+    const { code, stderr } = await runService(
+      'leaf',
+      '--data-dir',
+      'x',
+      '--aggregator',
+      'h:1',
+      '--grpc-port',
+      '70000',
+    );
+    expect(code).toBe(2);
+    expect(stderr).toContain('--grpc-port must be a whole number from 0 to 65535');
+  });
+
+  it('names the required option that is missing', async () => {
+    const { code, stderr } = await runService('leaf');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/--data-dir .*required/);
+  });
+
+  it('npm run millrace -- start is the same program', async () => {
+    const { code, stdout } = await run('npm', ['run', '-s', 'millrace', '--', 'start', '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('--mysql-port');
+    const leaf = await run('npm', ['run', '-s', 'millrace', '--', 'start', 'leaf', '--help']);
+    expect(leaf.stdout).toContain('--aggregator');
+  });
+});
+
+describe('a standalone process', () => {
+  it('prints its ports, serves them, and logs to stderr only', async () => {
+    await using server = await startStandalone({ kafka: true });
+    expect(server.process.ready).toEqual({
+      ready: true,
+      mysql: server.mysqlPort,
+      grpc: server.grpcPort,
+      http: server.httpPort,
+      kafka: server.kafkaPort,
+    });
+    for (const port of [server.mysqlPort, server.grpcPort, server.httpPort, server.kafkaPort]) {
+      expect(port).toBeGreaterThan(0);
+    }
+    await expectHttp(server.httpPort);
+    expect(await servingStatus(server.grpcPort)).toBe(HealthCheckResponse_ServingStatus.SERVING);
+    await using client = await server.connect();
+    expect(await client.value('SELECT 1')).toBe('1');
+    expect(await client.rows('SHOW LEAVES')).toHaveLength(2);
+  });
+
+  it('logs one JSON object a line with --log-format json', async () => {
+    const { code, stderr } = await runService(
+      'leaf',
+      ...['--data-dir', '/dev/null/x', '--aggregator', '127.0.0.1:1'],
+      '--log-format',
+      'json',
+    );
+    expect(code).toBe(1);
+    const lines = stderr.trim().split('\n');
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ level: expect.any(String) });
+  });
+
+  it('exits at once on a second SIGTERM', async () => {
+    await using server = await startStandalone();
+    await using client = await server.connect();
+    await client.run('CREATE DATABASE busy PARTITIONS 2', 'USE busy', 'CREATE TABLE t (n BIGINT)');
+    await client.run(
+      `INSERT INTO t VALUES ${Array.from({ length: 5_000 }, (_unused, n) => `(${n})`).join()}`,
+    );
+    // Keeps the drain waiting.
+    const query = client.rows('SELECT SUM(a.n * b.n % 7 + c.n) FROM t a, t b, t c').catch(() => undefined);
+    await eventually(
+      async () => {
+        await using other = await server.connect();
+        return other.rows("SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SUM%'");
+      },
+      (rows) => rows.length === 1,
+      { timeoutMs: 10_000, what: 'a running query' },
+    );
+    server.process.kill('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(server.process.alive).toBe(true);
+    server.process.kill('SIGTERM');
+    expect(await server.process.exited).toEqual({ code: 143, signal: null });
+    await query;
+  });
+});
+
+describe('services as processes', () => {
+  let cluster: Cluster;
+
+  beforeAll(async () => {
+    cluster = await Cluster.start({ leaves: 2 });
+  });
+
+  afterAll(async () => {
+    await cluster?.[Symbol.asyncDispose]();
+  });
+
+  it('each prints where it is and serves health and metrics', async () => {
+    for (const name of cluster.names) {
+      const { ready } = cluster.process(name);
+      expect(ready.address, name).toBe(`127.0.0.1:${ready.grpc}`);
+      await expectHttp(ready.http ?? 0);
+      expect(await servingStatus(ready.grpc ?? 0), name).toBe(HealthCheckResponse_ServingStatus.SERVING);
+    }
+  });
+
+  it('a leaf that left is missed and comes back under its identity', async () => {
+    await using client = await cluster.connect();
+    const before = await client.rows('SHOW LEAVES');
+    expect(before).toHaveLength(2);
+    await cluster.crash('leaf-2');
+    await eventually(
+      () => client.rows('SHOW LEAVES'),
+      (rows) => rows.some((row) => row.includes('offline')),
+      { timeoutMs: 30_000, what: 'leaf 2 offline' },
+    );
+    await cluster.start('leaf-2');
+    await eventually(
+      () => client.rows('SHOW LEAVES'),
+      (rows) => JSON.stringify(rows) === JSON.stringify(before),
+      { timeoutMs: 30_000, what: 'both leaves online' },
+    );
+  });
+
+  it('SIGTERM ends each with 0', async () => {
+    for (const name of [...cluster.names].reverse()) {
+      expect(await cluster.process(name).stop(), name).toEqual({ code: 0, signal: null });
+    }
+  });
+});
+
+async function expectHttp(port: number): Promise<void> {
+  for (const path of ['healthz', 'readyz']) {
+    const response = await fetch(`http://127.0.0.1:${port}/${path}`);
+    expect([path, response.status, await response.text()]).toMatchObject([path, 200, expect.any(String)]);
+  }
+  const metrics = await fetch(`http://127.0.0.1:${port}/metrics`);
+  expect(metrics.status).toBe(200);
+  expect(await metrics.text()).toMatch(/^# TYPE \w+ (counter|gauge|histogram)$/m);
+}
+
+async function servingStatus(port: number): Promise<HealthCheckResponse_ServingStatus> {
+  const client = new HealthClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  try {
+    const { status } = await callUnary(client, client.check, { service: '' }, { deadlineMs: 10_000 });
+    return status;
+  } finally {
+    client.close();
+  }
+}
