@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SqlClient } from '../support/sql-client.ts';
+import { GroupLedger } from './id-ledger.ts';
+
+export const rowsPerGroup = 8;
+const counterCount = 16;
+const retryPauseMs = 200;
+
+/**
+ * A client that writes through SQL all the time, knows what was acknowledged, and reads it back. Its tables: two for
+ * groups of rows, spread over the partitions, and `counters`, which every update raises all together.
+ */
+export class DmlClient {
+  readonly #port: number;
+  readonly #database: string;
+  readonly #stopped = new AbortController();
+  readonly #work: Promise<unknown>[] = [];
+  readonly ledgers = {
+    group_rows: new GroupLedger(rowsPerGroup),
+    group_columns: new GroupLedger(rowsPerGroup),
+  };
+  /** What no reader may ever see. */
+  readonly violations: string[] = [];
+  raisesAcknowledged = 0;
+  raisesAttempted = 0;
+  failures = 0;
+
+  constructor(port: number, database: string) {
+    this.#port = port;
+    this.#database = database;
+  }
+
+  static async createTables(client: SqlClient): Promise<void> {
+    const counters = Array.from({ length: counterCount }, (_unused, id) => `(${id}, 0)`);
+    await client.run(
+      'CREATE ROWSTORE TABLE group_rows (id BIGINT PRIMARY KEY, group_id BIGINT NOT NULL)',
+      'CREATE COLUMNSTORE TABLE group_columns (id BIGINT, group_id BIGINT NOT NULL, SHARD KEY (id))',
+      'CREATE ROWSTORE TABLE counters (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)',
+      `INSERT INTO counters VALUES ${counters.join()}`,
+    );
+  }
+
+  start(): void {
+    let group = 0;
+    const { group_rows: rows, group_columns: columns } = this.ledgers;
+    this.#loop(async (client) => {
+      group += 1;
+      await this.#insert(client, 'group_rows', rows, group);
+      await this.#insert(client, 'group_columns', columns, group);
+    });
+    this.#loop(async (client) => {
+      this.raisesAttempted += 1;
+      await client.run('UPDATE counters SET n = n + 1');
+      this.raisesAcknowledged += 1;
+      await sleep(20);
+    });
+    this.#loop((client) => this.#read(client));
+  }
+
+  async #insert(client: SqlClient, table: string, ledger: GroupLedger, group: number): Promise<void> {
+    const rows = Array.from(
+      { length: rowsPerGroup },
+      (_unused, row) => `(${group * rowsPerGroup + row}, ${group})`,
+    );
+    ledger.attempt(group);
+    await client.run(`INSERT INTO ${table} VALUES ${rows.join()}`);
+    ledger.acknowledge(group);
+  }
+
+  /** What has been acknowledged is visible, and nothing twice. */
+  async #read(client: SqlClient): Promise<void> {
+    for (const [table, ledger] of Object.entries(this.ledgers)) {
+      const acknowledged = ledger.acknowledged * rowsPerGroup;
+      const [count = '', distinct] = await client.row(`SELECT COUNT(*), COUNT(DISTINCT id) FROM ${table}`);
+      if (Number(count) < acknowledged) {
+        this.violations.push(
+          `${table}: ${count} rows were visible when ${acknowledged} had been acknowledged`,
+        );
+      }
+      if (count !== distinct)
+        this.violations.push(`${table}: ${count} rows with ${distinct} ids were visible`);
+    }
+    await sleep(50);
+  }
+
+  /** Repeats something on a connection, with a new one after every failure, until `stop`. */
+  #loop(step: (client: SqlClient) => Promise<void>): void {
+    const { signal } = this.#stopped;
+    const run = async () => {
+      while (!signal.aborted) {
+        try {
+          await using client = await SqlClient.connect(this.#port, this.#database);
+          while (!signal.aborted) await step(client);
+        } catch {
+          // A server that is away, or said that it could not: both are what this test is about.
+          this.failures += 1;
+          await sleep(retryPauseMs);
+        }
+      }
+    };
+    this.#work.push(run());
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all(this.#work);
+  }
+
+  /** Everything that the tables hold and should not, or the other way round. */
+  async check(client: SqlClient): Promise<string[]> {
+    const violations = [...this.violations];
+    for (const [table, ledger] of Object.entries(this.ledgers)) {
+      const found = await client.rows(
+        `SELECT group_id, COUNT(*), COUNT(DISTINCT id) FROM ${table} GROUP BY group_id ORDER BY group_id`,
+      );
+      const groups = found.map((row) => row.map(Number) as [number, number, number]);
+      violations.push(...ledger.violations(groups).map((text) => `${table}: ${text}`));
+    }
+    const [lowest, highest, count] = (await client.row('SELECT MIN(n), MAX(n), COUNT(*) FROM counters')).map(
+      Number,
+    );
+    if (lowest !== highest) violations.push(`counters differ: ${lowest} to ${highest}`);
+    if (count !== counterCount) violations.push(`${count} counters instead of ${counterCount}`);
+    if ((lowest ?? 0) < this.raisesAcknowledged || (highest ?? 0) > this.raisesAttempted) {
+      violations.push(
+        `counters are ${lowest} after ${this.raisesAcknowledged} acknowledged of ${this.raisesAttempted} raises`,
+      );
+    }
+    return violations;
+  }
+}

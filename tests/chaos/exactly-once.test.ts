@@ -1,0 +1,186 @@
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DevBroker } from '@millrace/kafka-devbroker/dev-broker';
+import { seededRandom } from '@millrace/testkit/seeded-random';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Cluster } from '../support/cluster.ts';
+import { eventColumns, eventFacts, eventFormats, eventsBetween, expectedFacts } from '../support/events.ts';
+import { hasRealKafka, type RealKafka, startRealKafka } from '../support/kafka.ts';
+import { pipelineState, untilRows } from '../support/pipelines.ts';
+import { eventually, type SqlClient } from '../support/sql-client.ts';
+import { DmlClient } from './dml-client.ts';
+import { EventFeed } from './event-feed.ts';
+import { idDifferences } from './id-ledger.ts';
+import { type Kill, killCount, killSchedule } from './kill-schedule.ts';
+
+const eventCount = 300_000;
+const transformedCount = 30_000;
+const partitions = 4;
+/** About as long as the schedule takes, so that there is always something to load. */
+const feedMs = 100_000;
+const pointTimeoutMs = 20_000;
+const catchUpMs = 120_000;
+const killsMin = 30;
+
+/** `MILLRACE_CHAOS_SEED` repeats a schedule. */
+const seed = Number(process.env['MILLRACE_CHAOS_SEED'] ?? Date.now() % 1_000_000_007);
+
+/** Passes JSON on unchanged: what matters is that there is a program to kill. */
+const transformProgram = `#!/usr/bin/env python3
+import struct, sys
+while len(size := sys.stdin.buffer.read(8)) == 8:
+    sys.stdout.buffer.write(sys.stdin.buffer.read(struct.unpack("L", size)[0]) + b"\\n")
+`;
+
+const loads = [
+  { table: 'by_id', topic: 'events', count: eventCount },
+  { table: 'by_user', topic: 'events', count: eventCount },
+  { table: 'transformed', topic: 'transformed', count: transformedCount },
+] as const;
+
+describe('exactly once, whatever is killed', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-chaos-'));
+  let kafka: RealKafka | undefined;
+  let devBroker: DevBroker | undefined;
+  let cluster: Cluster;
+  let client: SqlClient;
+  let brokers: string;
+
+  beforeAll(async () => {
+    const targets = [
+      { topic: 'events', partitions },
+      { topic: 'transformed', partitions: 2 },
+    ];
+    if (hasRealKafka) {
+      kafka = await startRealKafka();
+      brokers = kafka.brokers;
+      for (const target of targets) await kafka.createTopic(target);
+    } else {
+      devBroker = await DevBroker.start({ dataDir: join(folder, 'kafka') });
+      brokers = `127.0.0.1:${devBroker.port}`;
+      for (const target of targets) await devBroker.createTopic(target.topic, target.partitions);
+    }
+    cluster = await Cluster.start({ leaves: 2, extractors: 2, runners: 2 });
+    client = await cluster.connect();
+    await createSchema();
+    await client.close();
+  });
+
+  afterAll(async () => {
+    await cluster?.[Symbol.asyncDispose]();
+    await kafka?.stop();
+    await devBroker?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it(`loads ${eventCount} events while services die (seed ${seed})`, async () => {
+    const random = seededRandom(seed);
+    const schedule = killSchedule(random, {
+      aggregator: ['aggregator'],
+      leaf: ['leaf-1', 'leaf-2'],
+      extractor: ['extractor-1', 'extractor-2'],
+      runner: ['runner-1', 'runner-2'],
+    });
+    expect(killCount(schedule)).toBeGreaterThanOrEqual(killsMin);
+    const targets = [
+      { topic: 'events', partitions, count: eventCount },
+      { topic: 'transformed', partitions: 2, count: transformedCount },
+    ];
+    const feed = new EventFeed(brokers, targets, feedMs);
+    const dml = new DmlClient(cluster.mysqlPort, 'chaos');
+    const startedAt = Date.now();
+    const note = (text: string) => process.stderr.write(`[chaos ${seconds(startedAt)}] ${text}\n`);
+    note(`seed ${seed}, ${killCount(schedule)} kills`);
+    try {
+      feed.start();
+      dml.start();
+      for (const kill of schedule) await carryOut(kill, note);
+      await feed.finish();
+      note('all killed, all written');
+      await dml.stop();
+      await expectExactlyOnce(dml, note);
+    } catch (error) {
+      await dml.stop();
+      process.stderr.write(`seed ${seed}\n${await cluster.logTails()}\n`);
+      throw error;
+    }
+  });
+
+  async function createSchema(): Promise<void> {
+    const program = join(folder, 'pass-on.py');
+    writeFileSync(program, transformProgram);
+    chmodSync(program, 0o755);
+    const from = (topic: string) => `LOAD DATA KAFKA '${brokers}/${topic}'`;
+    const { json } = eventFormats;
+    await client.run(
+      'CREATE DATABASE chaos PARTITIONS 4',
+      'USE chaos',
+      `CREATE ROWSTORE TABLE by_id (${eventColumns}, PRIMARY KEY (id))`,
+      `CREATE COLUMNSTORE TABLE by_user (${eventColumns}, SHARD KEY (user_id), SORT KEY (at))`,
+      `CREATE COLUMNSTORE TABLE transformed (${eventColumns}, SHARD KEY (id), SORT KEY (at))`,
+      `CREATE PIPELINE by_id_pipe AS ${from('events')} INTO TABLE by_id ${json}`,
+      `CREATE PIPELINE by_user_pipe AS ${from('events')} INTO TABLE by_user ${json}`,
+      `CREATE PIPELINE transformed_pipe AS ${from('transformed')} WITH TRANSFORM ('file://${program}', '', '') INTO TABLE transformed ${json}`,
+      'START ALL PIPELINES',
+    );
+    await DmlClient.createTables(client);
+  }
+
+  async function carryOut(kill: Kill, note: (text: string) => void): Promise<void> {
+    await sleep(kill.afterMs);
+    if (kill.kind === 'instant') {
+      note(`kill ${kill.services.join(', ')}`);
+      await Promise.all(kill.services.map((service) => cluster.crash(service)));
+      await Promise.all(kill.services.map((service) => cluster.start(service)));
+      return;
+    }
+    const { service, point, pass } = kill;
+    note(`kill ${service}, again at ${point}:${pass}`);
+    await cluster.crash(service);
+    const reached = await cluster.startUntilCrash(service, `${point}:${pass}`, pointTimeoutMs);
+    expect(reached, `${service} passes ${point} ${pass} times in ${pointTimeoutMs} ms`).toBe(true);
+    await cluster.start(service);
+  }
+
+  async function expectExactlyOnce(dml: DmlClient, note: (text: string) => void): Promise<void> {
+    client = await eventually(
+      () => cluster.connect('chaos'),
+      () => true,
+      { timeoutMs: 30_000, what: 'a connection' },
+    );
+    for (const { table, count } of loads) {
+      await untilRows(client, table, count, `${table}_pipe`, catchUpMs).catch(async (error: unknown) => {
+        throw new Error(`${String(error)}\n${table}: ${JSON.stringify(await differences(table, count))}`);
+      });
+      note(`${table} has ${count} rows`);
+      expect(await differences(table, count), table).toEqual({ missing: [], doubled: [], strange: [] });
+      expect(await eventFacts(client, table)).toEqual(expectedFacts(eventsBetween(0, count)));
+      expect(await pipelineState(client, `${table}_pipe`)).toBe('Running');
+    }
+    expect(await dml.check(client)).toEqual([]);
+    const { group_rows: rows, group_columns: columns } = dml.ledgers;
+    note(
+      `inserts acknowledged: ${rows.acknowledged} of ${rows.attempted} and ${columns.acknowledged} of ${columns.attempted}; ` +
+        `updates: ${dml.raisesAcknowledged} of ${dml.raisesAttempted}`,
+    );
+    // A client that never got through would prove nothing.
+    for (const ledger of [rows, columns]) expect(ledger.acknowledged).toBeGreaterThan(50);
+    expect(dml.raisesAcknowledged).toBeGreaterThan(50);
+    await client.close();
+  }
+
+  async function differences(table: string, count: number) {
+    const rows = await client.rows(`SELECT id FROM ${table}`);
+    return idDifferences(
+      rows.map(([id]) => Number(id)),
+      count,
+    );
+  }
+});
+
+function seconds(sinceMs: number): string {
+  return `${((Date.now() - sinceMs) / 1000).toFixed(1).padStart(6)} s`;
+}
