@@ -1,0 +1,314 @@
+import { CatalogStore } from '@millrace/catalog/catalog-store';
+import type { TableDefinition } from '@millrace/catalog/definitions';
+import { MillraceError } from '@millrace/errors/millrace-error';
+import type { BindContext } from '@millrace/planner/bind-context';
+import { silentLogger } from '@millrace/runtime/logger';
+import type { CreatePipeline } from '@millrace/sql/ast/create-pipeline';
+import { parseStatement } from '@millrace/sql/parse';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Pipelines } from './pipelines.ts';
+import type {
+  ExtractFailure,
+  ExtractOrder,
+  ExtractReport,
+  LoadRequest,
+  SourcePartitionState,
+} from './ports.ts';
+
+/** A source, extractor and leaves in memory: what is committed is what `loaded` holds. */
+class FakeCluster {
+  partitions: SourcePartitionState[] = [{ sourcePartition: '0', earliestOffset: 0n, latestOffset: 10n }];
+  /** Thrown by the next extractions, oldest first. */
+  readonly extractFailures: unknown[] = [];
+  readonly loadFailures: unknown[] = [];
+  readonly loaded: string[] = [];
+  readonly orders: ExtractOrder[] = [];
+  abandoned = 0;
+  extractorOnline = true;
+  failure: ExtractFailure | undefined;
+  #transactions = 0n;
+
+  async describe(
+    _address: string,
+    request: { cursors: readonly { offset: bigint }[]; waitMs: number },
+    signal: AbortSignal,
+  ) {
+    const caughtUp =
+      request.cursors.length > 0 &&
+      request.cursors.every((each, at) => each.offset === this.partitions[at]?.latestOffset);
+    if (caughtUp && request.waitMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 5);
+        signal.addEventListener('abort', () => resolve(clearTimeout(timer)), { once: true });
+      });
+    }
+    signal.throwIfAborted();
+    return this.partitions;
+  }
+
+  async extract(_address: string, order: ExtractOrder): Promise<ExtractReport> {
+    this.orders.push(order);
+    const failure = this.extractFailures.shift();
+    if (failure !== undefined) throw failure;
+    const slices = order.ranges.map((range, at) => ({
+      ordinal: 0,
+      leafAddress: 'leaf:1',
+      slice: `${order.slicePrefix}-${at}:${range.sourcePartition}:${range.beginOffset}-${range.endOffset}`,
+      rows: range.endOffset - range.beginOffset,
+    }));
+    const ranges = order.ranges.map((range) => {
+      const rows = range.endOffset - range.beginOffset;
+      return { ...range, records: rows, bytes: rows * 10n, transformedBytes: 0n, rows, seconds: 0.01 };
+    });
+    return { slices, ranges, warnings: [] };
+  }
+
+  preview = async () => [[1n]];
+
+  failureOf = () => this.failure;
+
+  begin = () => {
+    this.#transactions += 1n;
+    return this.#transactions;
+  };
+
+  abandon = async () => {
+    this.abandoned += 1;
+  };
+
+  run = async (request: LoadRequest) => {
+    const failure = this.loadFailures.shift();
+    if (failure !== undefined) throw failure;
+    const slices = request.participants.flatMap(({ operations }) =>
+      operations.map(({ slice }) => slice.split(':').slice(1).join(':')),
+    );
+    request.alongDecision(request.participants.map(() => ({ affectedRows: 10n, skippedRows: 0n })));
+    this.loaded.push(...slices);
+  };
+}
+
+const table: Omit<TableDefinition, 'id'> = {
+  name: 't',
+  storage: 'rowstore',
+  reference: false,
+  columns: [{ name: 'a', type: { kind: 'int', unsigned: false }, nullable: true }],
+  keys: [],
+  shardKey: ['a'],
+  sortKey: [],
+};
+
+describe('Pipelines', () => {
+  let catalog: CatalogStore;
+  let cluster: FakeCluster;
+  let pipelines: Pipelines;
+
+  beforeEach(() => {
+    catalog = new CatalogStore(':memory:');
+    catalog.schema.createDatabase('d', ['leaf-1']);
+    catalog.schema.createTable('d', table);
+    cluster = new FakeCluster();
+    pipelines = build();
+  });
+
+  afterEach(async () => {
+    await pipelines.shutdown();
+    catalog.close();
+  });
+
+  function build(): Pipelines {
+    const nothing = () => {};
+    const context = {
+      database: 'd',
+      catalog: catalog.schema,
+      parameters: [],
+      now: '2026-01-01 00:00:00.000000',
+    };
+    return new Pipelines({
+      catalog,
+      bindContext: () => context as unknown as BindContext,
+      transactions: cluster,
+      extractors: cluster,
+      nodes: {
+        extractors: () => (cluster.extractorOnline ? [{ nodeId: 'e', address: 'extractor:1' }] : []),
+        runners: () => [],
+        leaves: () => [{ nodeId: 'leaf-1', address: 'leaf:1' }],
+      },
+      clock: { nowSeconds: () => Date.now() / 1000 },
+      logger: silentLogger,
+      metrics: {
+        batches: nothing,
+        rows: nothing,
+        bytes: nothing,
+        batchSeconds: nothing,
+        lag: nothing,
+        errors: nothing,
+      },
+    });
+  }
+
+  async function create(options = ''): Promise<void> {
+    const text = `CREATE PIPELINE p AS LOAD DATA KAFKA 'b:9092/topic' ${options} INTO TABLE t FORMAT JSON (a <- a)`;
+    await pipelines.create('d', parseStatement(text).statement as CreatePipeline, AbortSignal.timeout(5_000));
+  }
+
+  const state = () => pipelines.find('d', 'p').state;
+  const cursors = () =>
+    catalog.pipelines.cursors(pipelines.find('d', 'p').id).map((cursor) => cursor.cursorOffset);
+  const errors = () => catalog.pipelines.errors(pipelines.find('d', 'p').id);
+  const foreground = (batchesMax?: bigint) =>
+    pipelines.startForeground('d', 'p', { batchesMax, signal: AbortSignal.timeout(10_000) });
+
+  async function until(check: () => boolean): Promise<void> {
+    const deadline = Date.now() + 5_000;
+    while (!check()) {
+      if (Date.now() > deadline) throw new Error('not in time');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  it('loads what the source has, then what comes, each offset once', async () => {
+    await create();
+    pipelines.start('d', 'p', false);
+    await until(() => cursors()[0] === 10n);
+    cluster.partitions = [{ sourcePartition: '0', earliestOffset: 0n, latestOffset: 25n }];
+    await until(() => cursors()[0] === 25n);
+    expect(cluster.loaded).toEqual(['0:0-10', '0:10-25']);
+    await pipelines.stop('d', 'p', false);
+    expect(state()).toBe('Stopped');
+  });
+
+  it('repeats the same ranges after a failed attempt and records it', async () => {
+    await create();
+    cluster.extractFailures.push(
+      new MillraceError('RECORD_CORRUPT', 'topic t partition 0 offset 3: bad CRC'),
+    );
+    expect(await foreground()).toBe(10n);
+    expect(cluster.orders.map((order) => order.ranges)).toEqual([
+      cluster.orders[0]?.ranges,
+      cluster.orders[0]?.ranges,
+    ]);
+    expect([cluster.loaded, cluster.abandoned]).toEqual([['0:0-10'], 1]);
+    expect(errors()).toMatchObject([
+      { code: 1953, message: expect.stringContaining('offset 3'), batchId: 1n },
+    ]);
+  });
+
+  it('goes to Error after four attempts, with the position where it was', async () => {
+    await create();
+    for (let count = 0; count < 4; count += 1)
+      cluster.extractFailures.push(new MillraceError('ROW_PARSE', 'bad'));
+    await expect(foreground()).rejects.toMatchObject({ code: 'ROW_PARSE' });
+    expect([state(), cursors(), cluster.loaded, errors().length]).toEqual(['Error', [], [], 4]);
+    expect(catalog.pipelines.batches(pipelines.find('d', 'p').id)[0]?.state).toBe('Failed');
+  });
+
+  it('waits for a leaf without counting attempts', async () => {
+    await create('MAX_RETRIES_PER_BATCH_PARTITION 1');
+    for (let count = 0; count < 3; count += 1)
+      cluster.loadFailures.push(new MillraceError('LEAF_UNAVAILABLE', 'gone'));
+    expect(await foreground()).toBe(10n);
+    expect([cluster.loaded, errors().length]).toEqual([['0:0-10'], 1]);
+  });
+
+  it('stops at once when the source no longer has the cursor', async () => {
+    await create();
+    await foreground();
+    cluster.partitions = [{ sourcePartition: '0', earliestOffset: 50n, latestOffset: 60n }];
+    pipelines.start('d', 'p', false);
+    await until(() => state() === 'Error');
+    expect(errors()[0]?.message).toContain('next offset to load is 10, but the source has offsets 50 to 60');
+  });
+
+  it('passes over a bad source partition with STOP_ON_ERROR OFF', async () => {
+    await create('MAX_RETRIES_PER_BATCH_PARTITION 1 STOP_ON_ERROR OFF');
+    cluster.failure = {
+      kind: 'Load',
+      sourcePartition: '0',
+      offset: 3n,
+      line: null,
+      lineNumber: null,
+      stdError: null,
+    };
+    cluster.extractFailures.push(new MillraceError('ROW_PARSE', 'bad'));
+    await foreground();
+    const [cursor] = catalog.pipelines.cursors(pipelines.find('d', 'p').id);
+    expect(cursor).toMatchObject({ cursorOffset: 10n, successfulOffset: 0n });
+    expect([pipelines.find('d', 'p').skippedBatchPartitions, cluster.loaded]).toEqual([1, []]);
+  });
+
+  it('runs again a batch that a crash interrupted, with the same ranges, and resumes what ran', async () => {
+    await create();
+    const { id } = pipelines.find('d', 'p');
+    const range = {
+      sourcePartition: '0',
+      earliestOffset: 0n,
+      latestOffset: 4n,
+      state: 'In Progress' as const,
+    };
+    const none = {
+      parsedRows: null,
+      extractedBytes: null,
+      transformedBytes: null,
+      seconds: null,
+      host: null,
+      port: null,
+    };
+    const batch = {
+      pipelineId: id,
+      batchId: 1n,
+      state: 'In Progress' as const,
+      epoch: 1n,
+      attempt: 1,
+      startedAt: 0,
+    };
+    catalog.pipelines.saveBatch(
+      { ...batch, seconds: null, rowsWritten: null, partitions: [{ ...range, ...none }] },
+      10,
+    );
+    catalog.pipelines.setState(id, 'Running');
+    pipelines = build();
+    pipelines.resume();
+    await until(() => cursors()[0] === 10n);
+    expect(cluster.loaded).toEqual(['0:0-4', '0:4-10']);
+  });
+
+  it('moves with SET OFFSETS only when stopped, to offsets that exist', async () => {
+    await create();
+    await foreground();
+    const alter = (text: string) => {
+      const { statement } = parseStatement(`ALTER PIPELINE p SET OFFSETS ${text}`);
+      if (statement.kind !== 'alterPipeline') throw new Error('not ALTER PIPELINE');
+      return pipelines.alter('d', statement, AbortSignal.timeout(5_000));
+    };
+    await alter(`'{"0": 7}'`);
+    expect(cursors()).toEqual([7n]);
+    await foreground();
+    expect(cluster.loaded).toEqual(['0:0-10', '0:7-10']);
+    await expect(alter(`'{"0": 11}'`)).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
+    await expect(alter(`'{"5": 1}'`)).rejects.toMatchObject({ code: 'PIPELINE_DEFINITION' });
+    await expect(alter(`'nonsense'`)).rejects.toMatchObject({ code: 'PIPELINE_DEFINITION' });
+    await alter('EARLIEST');
+    expect([cursors(), pipelines.find('d', 'p').epoch]).toEqual([[0n], 3n]);
+    pipelines.start('d', 'p', false);
+    await expect(alter('LATEST')).rejects.toMatchObject({ code: 'PIPELINE_RUNNING' });
+  });
+
+  it('honours LIMIT n BATCHES and small batches', async () => {
+    await create('MAX_OFFSETS_PER_BATCH_PARTITION 3');
+    await foreground(2n);
+    expect([cluster.loaded, state()]).toEqual([['0:0-3', '0:3-6'], 'Stopped']);
+  });
+
+  it('refuses what the state does not allow', async () => {
+    await expect(pipelines.stop('d', 'p', false)).rejects.toMatchObject({ code: 'PIPELINE_UNKNOWN' });
+    await create();
+    await expect(create()).rejects.toMatchObject({ code: 'PIPELINE_EXISTS' });
+    await expect(pipelines.stop('d', 'p', false)).rejects.toMatchObject({ code: 'PIPELINE_NOT_RUNNING' });
+    expect(await pipelines.stop('d', 'p', true)).toBe(false);
+    pipelines.start('d', 'p', false);
+    expect(() => pipelines.start('d', 'p', false)).toThrow('is running');
+    expect(pipelines.start('d', 'p', true)).toBe(false);
+    await pipelines.drop('d', 'p', false);
+    expect(pipelines.list('d')).toEqual([]);
+  });
+});
