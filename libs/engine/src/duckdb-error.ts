@@ -83,10 +83,20 @@ const rules: readonly Rule[] = [
   { pattern: /^Invalid Input Error: Malformed JSON/, code: 'JSON_INVALID' },
   { pattern: /^Invalid Input Error: More than one row returned by a subquery/, code: 'SUBQUERY_ROWS' },
   { pattern: /^IO Error: .*(?:checksum|corrupt|not a valid DuckDB database)/i, code: 'STORE_CORRUPT' },
+  // For a moment, while a database is detached and attached again.
+  { pattern: /^(?:Binder|Catalog) Error: Catalog "[^"]*" does not exist/, code: 'LEAF_UNAVAILABLE' },
   // A detached file stays open while a statement still reads it.
   { pattern: /^Binder Error: Unique file handle conflict/, code: 'LEAF_UNAVAILABLE' },
   { pattern: /^IO Error: Could not set lock on file/, code: 'DATA_DIR_LOCKED' },
 ];
+
+/**
+ * Whether the engine gave up a database after a failed write (a full disk during a checkpoint). Nothing committed is
+ * lost, but every statement on it fails until the database is detached and attached again.
+ */
+export function isDatabaseInvalidated(error: unknown): boolean {
+  return error instanceof Error && / has been invalidated/.test(error.message);
+}
 
 /** The key in a duplicate key message: `Duplicate key "id: 1" violates …` or `… violation: duplicate key "3"`. */
 function duplicateKeyOf(message: string): string | undefined {

@@ -279,7 +279,7 @@ describe('a leaf that is killed', () => {
 
   test(`at random instants holds exactly what was decided (seed ${seed})`, { timeout: 180_000 }, async () => {
     const random = await open(seed + 1);
-    for (let round = 0; round < 6; round += 1) {
+    for (let round = 0; round < 4; round += 1) {
       await untilKilled(() => workload.leaf.start());
       const killed = delay(random() * 400).then(() => workload.leaf.kill());
       await untilKilled(async () => {

@@ -1,4 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { isDatabaseInvalidated } from '@millrace/engine/duckdb-error';
 import {
   type Engine,
   type EngineConnection,
@@ -11,7 +12,13 @@ import type { ColumnBatch } from '@millrace/values/column-batch';
 import type { SqlType } from '@millrace/values/sql-type';
 import type { CrashHook } from './crash-point.ts';
 import { DataLayout, directoryBytes } from './data-layout.ts';
+import {
+  Checkpointer,
+  type CheckpointerOptions,
+  defaultCheckpointerOptions,
+} from './partitions/checkpointer.ts';
 import { Partition } from './partitions/partition.ts';
+import { PartitionRepair } from './partitions/partition-repair.ts';
 import type { FragmentPart } from './queries/fragment-sql.ts';
 import { type Fragment, QueryRunner } from './queries/query-runner.ts';
 import {
@@ -49,6 +56,7 @@ export interface LeafOptions {
   /** Fewest rows of a columnstore slice that becomes a segment as it is. */
   readonly segmentRowsMin?: number;
   readonly maintenance?: Partial<MaintenanceOptions>;
+  readonly checkpointer?: Partial<CheckpointerOptions>;
 }
 
 export interface ApplySchema {
@@ -106,8 +114,13 @@ export class Leaf {
     const pool = { connectionsMax: options.queriesMax ?? 8, waitingMax: options.queriesWaitingMax ?? 256 };
     const queries = new QueryRunner(engine, pool, this.#readers, this.#layout.results);
     const staging = new StagingArea(this.#layout);
-    const participants = new Participants(
-      { connect: () => engine.connect(), staging, logger, crashPoint },
+    const repair = new PartitionRepair(engine, logger, (partition) => participants.suspend(partition));
+    const invalidated = (partition: Partition): void => repair.schedule(partition);
+    const checkpointerOptions = { ...defaultCheckpointerOptions, ...options.checkpointer };
+    const checkpointer = new Checkpointer(engine, checkpointerOptions, logger, invalidated);
+    const committed = (partition: Partition): void => checkpointer.schedule(partition);
+    const participants: Participants = new Participants(
+      { connect: () => engine.connect(), staging, logger, crashPoint, committed, invalidated },
       {
         resolveOutcomes: options.resolveOutcomes,
         clock: options.clock,
@@ -116,7 +129,9 @@ export class Leaf {
       },
     );
     const connection = await engine.connect();
-    this.#running = { engine, connection, maintenance, queries, participants };
+    // The checkpointer decides when; see there.
+    await connection.run(`SET wal_autocheckpoint = '1000TB'`);
+    this.#running = { engine, connection, maintenance, queries, participants, repair, checkpointer };
     await queries.start();
     for (const id of await this.#layout.partitions()) await this.#openPartition(id, this.#running);
     await participants.start((id) => this.#partitions.get(formatPartitionId(id)));
@@ -135,6 +150,8 @@ export class Leaf {
     this.#draining = true;
     this.#running = undefined;
     running.queries.close();
+    await running.repair.stop();
+    await running.checkpointer.stop();
     await running.participants.stop();
     await running.maintenance.stop();
     for (const partition of this.#partitions.values())
@@ -213,11 +230,13 @@ export class Leaf {
     batchRows: number,
     signal: AbortSignal,
   ): AsyncIterable<ColumnBatch> {
-    return this.#serving().queries.batches(this.#fragment(query), types, batchRows, signal);
+    const fragment = this.#fragment(query);
+    return this.#repairing(fragment, this.#serving().queries.batches(fragment, types, batchRows, signal));
   }
 
   queryParquet(query: QueryFragment, signal: AbortSignal): AsyncIterable<Buffer> {
-    return this.#serving().queries.parquet(this.#fragment(query), signal);
+    const fragment = this.#fragment(query);
+    return this.#repairing(fragment, this.#serving().queries.parquet(fragment, signal));
   }
 
   async status(): Promise<PartitionStatus[]> {
@@ -274,6 +293,21 @@ export class Leaf {
     return { schemaVersion, parts, partitions, reference };
   }
 
+  /** Passes a result on; when the engine has given up a partition, the failed query brings it back for the next. */
+  async *#repairing<Item>(fragment: Fragment, items: AsyncIterable<Item>): AsyncGenerator<Item> {
+    try {
+      yield* items;
+    } catch (error) {
+      if (isDatabaseInvalidated(error)) {
+        for (const partition of [...fragment.partitions, fragment.reference]) {
+          if (partition !== undefined && String(error).includes(partition.alias))
+            this.#running?.repair.schedule(partition);
+        }
+      }
+      throw error;
+    }
+  }
+
   async #openPartition(id: PartitionId, { connection, maintenance }: RunningLeaf): Promise<Partition> {
     const partition = await Partition.open(
       id,
@@ -311,6 +345,8 @@ interface RunningLeaf {
   readonly maintenance: SegmentMaintenance;
   readonly queries: QueryRunner;
   readonly participants: Participants;
+  readonly repair: PartitionRepair;
+  readonly checkpointer: Checkpointer;
 }
 
 function needsReference({ tables, ordinals }: ApplySchema): boolean {

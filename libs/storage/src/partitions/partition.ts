@@ -21,7 +21,7 @@ import { partitionAlias } from '../tables/table-store.ts';
 import type { RowCounts } from '../transactions/operation.ts';
 import type { AppliedTransactions } from './applied-transactions.ts';
 import { appliedDefinition, readApplied } from './applied-transactions.ts';
-import { TableLocks } from './table-locks.ts';
+import { type LockMode, partitionGate, TableLocks } from './table-locks.ts';
 
 export interface PartitionContext {
   readonly directory: string;
@@ -50,6 +50,7 @@ export class Partition {
   readonly #tables = new Map<bigint, PartitionTable>();
   #applied: AppliedTransactions;
   #schemaVersion = 0n;
+  #attached = true;
 
   private constructor(id: PartitionId, context: PartitionContext, applied: AppliedTransactions) {
     this.id = id;
@@ -69,8 +70,7 @@ export class Partition {
   ): Promise<Partition> {
     const alias = partitionAlias(id);
     await mkdir(context.directory, { recursive: true });
-    const path = join(context.directory, 'partition.db');
-    await connection.run(`ATTACH ${quoteLiteral(path)} AS ${quoteIdentifier(alias)}`);
+    await connection.run(attachStatement(alias, context.directory));
     await fsyncPath(context.directory);
     await inTransaction(connection, async () => {
       await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoteQualifiedName(alias, 'millrace')}`);
@@ -83,6 +83,11 @@ export class Partition {
 
   get schemaVersion(): bigint {
     return this.#schemaVersion;
+  }
+
+  /** The write-ahead log beside the partition's file. */
+  get logPath(): string {
+    return join(this.#context.directory, 'partition.db.wal');
   }
 
   get directory(): string {
@@ -129,7 +134,8 @@ export class Partition {
       .map(({ store }) => store)
       .filter(({ definition }) => !wanted.has(definition.tableId));
     const created = mine.filter(({ tableId }) => !this.#tables.has(tableId));
-    const locks = new Map(dropped.map(({ definition }) => [definition.tableId, 'exclusive' as const]));
+    const locks = new Map<bigint, LockMode>([[partitionGate, 'shared']]);
+    for (const { definition } of dropped) locks.set(definition.tableId, 'exclusive');
     const release = await this.locks.acquireAll(locks, { timeoutMs: dropLockWaitMs });
     try {
       await inTransaction(connection, async () => {
@@ -147,6 +153,18 @@ export class Partition {
   /** Records, in the open transaction of `connection`, that a transaction is applied. */
   async recordApplied(connection: EngineConnection, transactionId: bigint, counts: RowCounts): Promise<void> {
     await this.#applied.record(connection, transactionId, counts);
+  }
+
+  /**
+   * Attaches the file again after the engine gave it up (see `isDatabaseInvalidated`). Fails with LEAF_UNAVAILABLE while
+   * a statement or transaction still holds it.
+   */
+  async reattach(connection: EngineConnection): Promise<void> {
+    if (this.#attached) await connection.run(`DETACH ${quoteIdentifier(this.alias)}`);
+    this.#attached = false;
+    await connection.run(attachStatement(this.alias, this.#context.directory));
+    this.#attached = true;
+    this.#applied = await readApplied(connection, this.alias);
   }
 
   /** Detaches the file. Statements that still run on it keep it open until they end. */
@@ -229,6 +247,10 @@ export class Partition {
     await this.#context.maintenance.forget(store);
     this.#context.readers.retire([this.#segmentDirectory(store.definition)]);
   }
+}
+
+function attachStatement(alias: string, directory: string): string {
+  return `ATTACH ${quoteLiteral(join(directory, 'partition.db'))} AS ${quoteIdentifier(alias)}`;
 }
 
 function systemTables(alias: string): string[] {

@@ -3,6 +3,12 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 /** `shared`: appends that cannot conflict; `exclusive`: everything else that writes. Readers take no lock. */
 export type LockMode = 'shared' | 'exclusive';
 
+/**
+ * Not a table: a lock that every writing engine transaction of the partition holds `shared`, so that work which needs
+ * the partition without any can hold it `exclusive`. Its id sorts before all tables.
+ */
+export const partitionGate = -1n;
+
 interface Waiter {
   readonly mode: LockMode;
   readonly grant: () => void;

@@ -3,7 +3,7 @@ import { readParquetExpression } from '@millrace/engine/parquet';
 import { isMillraceError, type MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
 import type { CrashHook } from '../crash-point.ts';
-import type { Release, TableLocks } from '../partitions/table-locks.ts';
+import { type LockMode, partitionGate, type Release, type TableLocks } from '../partitions/table-locks.ts';
 import type { Columnstore } from './columnstore.ts';
 import type { Segment } from './segment-manifest.ts';
 import { columnList } from './table-store.ts';
@@ -193,7 +193,11 @@ export class SegmentMaintenance {
   }
 
   #lock({ table, locks, signal }: Job): Promise<Release> {
-    return locks.acquire(table.definition.tableId, 'exclusive', {
+    const wanted = new Map<bigint, LockMode>([
+      [partitionGate, 'shared'],
+      [table.definition.tableId, 'exclusive'],
+    ]);
+    return locks.acquireAll(wanted, {
       timeoutMs: this.#options.lockWaitMs,
       signal,
     });

@@ -73,6 +73,7 @@ const fixture = await LeafFixture.open({
       }),
     silenceMsMax: 2_000,
     segmentRowsMin: 20,
+    checkpointer: { logBytesMax: 20_000 },
     maintenance: { hotRowsMax: 25, segmentRowsTarget: 400, mergeSegmentsMin: 2 },
   },
 });

@@ -1,10 +1,11 @@
 import { access } from 'node:fs/promises';
+import { isDatabaseInvalidated } from '@millrace/engine/duckdb-error';
 import type { EngineConnection } from '@millrace/engine/duckdb-instance';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
 import type { CrashHook } from '../crash-point.ts';
 import type { Partition } from '../partitions/partition.ts';
-import type { LockMode, Release } from '../partitions/table-locks.ts';
+import { type LockMode, partitionGate, type Release } from '../partitions/table-locks.ts';
 import { formatPartitionId } from '../schema/table-definition.ts';
 import { WriteTransaction } from '../tables/write-transaction.ts';
 import { addRowCounts, noRows, type Operation, type RedoRecord, type RowCounts } from './operation.ts';
@@ -21,6 +22,10 @@ export interface ParticipantContext {
   readonly staging: StagingArea;
   readonly logger: Logger;
   readonly crashPoint: CrashHook;
+  /** Told after every commit. */
+  committed(partition: Partition): void;
+  /** Told when the engine gave up the partition's file. */
+  invalidated(partition: Partition): void;
   /** Whether the partition waits for the outcome of a transaction other than the given one. */
   isBlocked(partition: Partition, except: bigint): boolean;
 }
@@ -104,6 +109,11 @@ export class Participant {
     await this.#execution?.catch(() => undefined);
   }
 
+  /** Gives up the open engine transaction, whose file the engine gave up; the locks stay, a commit will redo. */
+  async suspend(): Promise<void> {
+    if (this.#state === 'prepared') await this.#closeOpen();
+  }
+
   /** Lets go of the engine without deciding anything, for a stopping process. */
   async detach(): Promise<void> {
     clearTimeout(this.#redoTimer);
@@ -156,6 +166,7 @@ export class Participant {
       crashPoint('after-execute');
       if (onePhase) await this.#commitEngine();
     } catch (error) {
+      this.#noteInvalidation(error);
       await this.#perform(this.#advance('execution-failed'));
       throw error;
     }
@@ -165,7 +176,7 @@ export class Participant {
   }
 
   async #lock(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    const wanted = new Map<bigint, LockMode>();
+    const wanted = new Map<bigint, LockMode>([[partitionGate, 'shared']]);
     for (const operation of this.record.operations) {
       const mode = this.#table(operation).lockModeOf(operation);
       if (mode === 'exclusive' || !wanted.has(operation.tableId)) wanted.set(operation.tableId, mode);
@@ -236,12 +247,14 @@ export class Participant {
     this.#open = undefined;
     transaction.connection.close();
     this.#unlock();
+    this.#context.committed(this.partition);
   }
 
   async #commitOpen(): Promise<void> {
     try {
       await this.#commitEngine();
     } catch (error) {
+      this.#noteInvalidation(error);
       await this.#perform(this.#advance('commit-failed'));
       throw error;
     }
@@ -256,14 +269,20 @@ export class Participant {
         await this.#commitEngine();
       }
     } catch (error) {
+      this.#noteInvalidation(error);
       await this.#perform(this.#advance('commit-failed'));
       throw error;
     }
     await this.#perform(this.#advance('commit-succeeded'));
   }
 
+  #noteInvalidation(error: unknown): void {
+    if (isDatabaseInvalidated(error)) this.#context.invalidated(this.partition);
+  }
+
   async #lockForRedo(): Promise<void> {
-    const wanted = new Map(this.record.operations.map(({ tableId }) => [tableId, 'exclusive' as const]));
+    const wanted = new Map<bigint, LockMode>([[partitionGate, 'shared']]);
+    for (const { tableId } of this.record.operations) wanted.set(tableId, 'exclusive');
     this.#release = await this.partition.locks.acquireAll(wanted, {
       timeoutMs: redoLockWaitMs,
       signal: this.#abort.signal,
@@ -286,13 +305,17 @@ export class Participant {
   }
 
   async #rollBack(): Promise<void> {
+    await this.#closeOpen();
+    this.#unlock();
+  }
+
+  async #closeOpen(): Promise<void> {
     const transaction = this.#open;
     this.#open = undefined;
     if (transaction !== undefined) {
       await transaction.rollback();
       transaction.connection.close();
     }
-    this.#unlock();
   }
 
   async #dropRedo(): Promise<void> {

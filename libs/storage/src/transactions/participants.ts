@@ -77,6 +77,12 @@ export class Participants {
     return this.#all().filter(({ partition: { id } }) => formatPartitionId(id) === key).length;
   }
 
+  /** Gives up the engine transactions of a partition whose file the engine gave up; they are redone when decided. */
+  async suspend(partition: Partition): Promise<void> {
+    for (const participant of this.#all())
+      if (participant.partition === partition) await participant.suspend();
+  }
+
   /** Forgets the transactions of a partition that is dropped. */
   async forget(partition: Partition): Promise<void> {
     for (const participant of this.#all()) {
