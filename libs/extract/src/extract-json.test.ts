@@ -79,7 +79,7 @@ test('rows of all source partitions reach the partition of their shard key', asy
   const rows = await querySlices(slices(), 'SELECT id, name FROM slices ORDER BY id');
   expect(rows).toEqual(Array.from({ length: 65 }, (_, id) => [BigInt(id), `n${id}`]));
   for (const slice of slices()) {
-    expect(slice.header.slice).toBe('x-00000');
+    expect(slice.header.slice).toBe(`x-00000-p${slice.header.partition?.ordinal}`);
     const ids = await querySlices([slice], 'SELECT id FROM slices');
     for (const [id] of ids) {
       expect(partitionOf([{ type: int, value: id ?? null }], 4)).toBe(slice.header.partition?.ordinal);
@@ -111,7 +111,7 @@ test('rows that only the engine can judge go with the others, in order', async (
     '{"id":4,"name":null}',
   ];
   await run(values, { partitionCount: 1 });
-  expect(slices().map(({ header }) => header.slice)).toEqual(['x-00000', 'x-00001']);
+  expect(slices().map(({ header }) => header.slice)).toEqual(['x-00000-p0', 'x-00001-p0']);
   const rows = await querySlices(slices(), 'SELECT id, name FROM slices');
   expect(rows).toEqual([
     [1n, 'a'],

@@ -29,12 +29,13 @@ export class SliceSender {
       chunkBytesMin,
       Math.min(chunkBytesMax, Math.floor(bufferBytesMax / streamMessages)),
     );
-    this.#slice = slice;
+    // A name must be unique among all slices of a transaction that one leaf gets, whatever their partitions.
+    this.#slice = partition.ordinal < 0 ? slice : `${slice}-p${partition.ordinal}`;
     this.#partition = partition;
     this.#streams = partition.leafAddresses.map((leafAddress) => {
       const stream = new LeafStream(leafAddress, chunkBytes);
       stream.start((chunks) =>
-        stage({ destination, ordinal: partition.ordinal, leafAddress, slice }, chunks, signal),
+        stage({ destination, ordinal: partition.ordinal, leafAddress, slice: this.#slice }, chunks, signal),
       );
       return stream;
     });
