@@ -27,7 +27,10 @@ import { Session } from './sessions/session.ts';
 import { SessionState } from './sessions/session-state.ts';
 import type { PipelinePort } from './statements/pipeline-port.ts';
 import type { StatementServices } from './statements/statement-handler.ts';
-import { TransactionCoordinator, type TransactionCrashPoint } from './transactions/transaction-coordinator.ts';
+import {
+  TransactionCoordinator,
+  type TransactionCrashPoint,
+} from './transactions/transaction-coordinator.ts';
 import { GlobalVariables } from './variables/variable-store.ts';
 
 /** What a pipeline coordinator gets of the executor. */
@@ -87,7 +90,10 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
 
-  const globals = new GlobalVariables(catalog.schema, { start_time: nowMs() / 1_000, server_uuid: clusterId });
+  const globals = new GlobalVariables(catalog.schema, {
+    start_time: nowMs() / 1_000,
+    server_uuid: clusterId,
+  });
   const channels = new ChannelPool(LeafStub);
   const registry: NodeRegistry = new NodeRegistry({
     store: catalog.schema,
@@ -115,7 +121,13 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     gatherBytesMax: Number(globals.integer('gather_bytes_max')),
   });
   const autoIncrement = new AutoIncrement(catalog.schema);
-  const inserts = new InsertRows({ map: catalog.schema, leaves: registry, runner, coordinator, autoIncrement });
+  const inserts = new InsertRows({
+    map: catalog.schema,
+    leaves: registry,
+    runner,
+    coordinator,
+    autoIncrement,
+  });
   const processes = new ProcessList();
   const core: ExecutorCore = {
     catalog,
@@ -181,7 +193,7 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     stop: async () => {
       registry.close();
       await coordinator.stop();
-      mergeEngine.close();
+      await mergeEngine.close();
       channels.close();
     },
   };
@@ -194,7 +206,10 @@ async function checkedHashProbe({ engine, catalog }: ExecutorOptions): Promise<s
   const [[actual] = []] = await connection.rows(shardHashProbeSql).finally(() => connection.close());
   const stored = catalog.schema.setting('hash_probe') ?? expected;
   if (String(actual) !== expected || stored !== expected) {
-    throw new MillraceError('HASH_MISMATCH', `this build hashes the probe to ${String(actual)}, the cluster to ${stored}`);
+    throw new MillraceError(
+      'HASH_MISMATCH',
+      `this build hashes the probe to ${String(actual)}, the cluster to ${stored}`,
+    );
   }
   catalog.schema.saveSetting('hash_probe', expected);
   return expected;

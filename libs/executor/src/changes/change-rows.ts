@@ -1,7 +1,7 @@
 import type { TableDefinition } from '@millrace/catalog/definitions';
 import { checkedValueExpression } from '@millrace/engine/duckdb-type';
 import type { DeletePlan, PartitionSet, PlannedAssignment, UpdatePlan } from '@millrace/planner/plan';
-import { type PrepareVote, referenceOrdinal, type RowOperation } from '../leaves/leaf-port.ts';
+import { type PrepareVote, type RowOperation, referenceOrdinal } from '../leaves/leaf-port.ts';
 import { type PartitionMap, routePartitions } from '../queries/partition-routing.ts';
 import type { LockMode } from '../transactions/lock-table.ts';
 import type { Participant, TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
@@ -54,10 +54,15 @@ export async function changeRows(
     : routePartitions(map, databaseName, change.partitions, () => true);
   if (table.reference && change.partitions.kind === 'none') return 0n;
   for (const [leafId, ordinals] of placed) {
-    for (const ordinal of ordinals) participants.push({ leafId, databaseId, ordinal, operations: [operation] });
+    for (const ordinal of ordinals)
+      participants.push({ leafId, databaseId, ordinal, operations: [operation] });
   }
   if (participants.length === 0) return 0n;
-  const locks = participants.map(({ ordinal }) => ({ tableId: table.id, ordinal, mode: 'exclusive' as const }));
+  const locks = participants.map(({ ordinal }) => ({
+    tableId: table.id,
+    ordinal,
+    mode: 'exclusive' as const,
+  }));
   const { votes } = await coordinator.run({ schemaVersion, locks, participants, lockWaitMs, signal });
   return affectedRowsOf(table, votes);
 }

@@ -9,7 +9,7 @@ import type { SelectRunner, ViewSource } from '../queries/select-runner.ts';
 import type { Participant, TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { AutoIncrement } from './auto-increment.ts';
 import { affectedRowsOf, checkedAssignments, lockModeOfInsert } from './change-rows.ts';
-import { splitRows, type SplitRows } from './staged-rows.ts';
+import { type SplitRows, splitRows } from './staged-rows.ts';
 
 export interface InsertRowsOptions {
   readonly map: PartitionMap;
@@ -69,7 +69,7 @@ export class InsertRows {
       });
       return await this.#write(plan, database, rows, settings);
     } finally {
-      await workspace.close();
+      workspace.close();
     }
   }
 
@@ -100,11 +100,20 @@ export class InsertRows {
     }));
     const mode = lockModeOfInsert(table);
     const locks = deliveries.map(({ ordinal }) => ({ tableId: table.id, ordinal, mode }));
-    const { votes } = await coordinator.run({ transactionId, schemaVersion, locks, participants, lockWaitMs, signal });
+    const { votes } = await coordinator.run({
+      transactionId,
+      schemaVersion,
+      locks,
+      participants,
+      lockWaitMs,
+      signal,
+    });
     return {
       affectedRows: affectedRowsOf(table, votes),
       rowCount,
-      skippedRows: table.reference ? (votes[0]?.skippedRows ?? 0n) : votes.reduce((sum, vote) => sum + vote.skippedRows, 0n),
+      skippedRows: table.reference
+        ? (votes[0]?.skippedRows ?? 0n)
+        : votes.reduce((sum, vote) => sum + vote.skippedRows, 0n),
       firstGenerated,
     };
   }
@@ -138,7 +147,10 @@ function checkedOnDuplicate(table: TableDefinition, plan: OnDuplicatePlan): OnDu
 }
 
 /** A reference table's slice goes to every leaf of the database, any other to the leaf of its partition. */
-function deliveriesOf(files: readonly PartitionFile[], placements: readonly PartitionPlacement[]): Delivery[] {
+function deliveriesOf(
+  files: readonly PartitionFile[],
+  placements: readonly PartitionPlacement[],
+): Delivery[] {
   return files.flatMap(({ partition, path }) => {
     if (partition === referenceOrdinal) {
       const leafIds = [...new Set(placements.map(({ leafId }) => leafId))];

@@ -1,7 +1,7 @@
 import type { TableDefinition } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Fragment, InsertPlan, PartitionSet, SelectPlan } from '@millrace/planner/plan';
-import { rowsOf, type ResultColumn, type ScalarValue } from '@millrace/values/column-batch';
+import { type ResultColumn, rowsOf, type ScalarValue } from '@millrace/values/column-batch';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ordinalOfKey } from '../queries/partition-routing.ts';
 import { TestCluster } from '../testing/test-cluster.ts';
@@ -104,7 +104,9 @@ describe('row changes and queries', () => {
   });
 
   it('checks values against the columns before anything is sent', async () => {
-    await expect(insert("SELECT 1 AS id, 'too long' AS name")).rejects.toMatchObject({ code: 'VALUE_TOO_LONG' });
+    await expect(insert("SELECT 1 AS id, 'too long' AS name")).rejects.toMatchObject({
+      code: 'VALUE_TOO_LONG',
+    });
     await expect(insert("SELECT NULL AS id, 'a' AS name")).rejects.toMatchObject({ code: 'NOT_NULL' });
     expect(await sortedRows()).toEqual([]);
   });
@@ -136,7 +138,10 @@ describe('row changes and queries', () => {
     if (id === undefined || name === undefined) throw new Error('columns');
     table = await create(draft('numbered', { columns: [{ ...id, autoIncrement: true }, name] }));
     expect((await insert("SELECT NULL AS id, 'a' AS name")).firstGenerated).toBe(1n);
-    expect((await insert("SELECT * FROM (VALUES (NULL, 'b'), (10, 'c'), (0, 'd')) AS v (id, name)")).firstGenerated).toBe(11n);
+    expect(
+      (await insert("SELECT * FROM (VALUES (NULL, 'b'), (10, 'c'), (0, 'd')) AS v (id, name)"))
+        .firstGenerated,
+    ).toBe(11n);
     expect((await insert("SELECT NULL AS id, 'e' AS name")).firstGenerated).toBe(13n);
     expect((await sortedRows()).map(([value]) => value)).toEqual([1n, 10n, 11n, 12n, 13n]);
   });
@@ -147,7 +152,11 @@ describe('row changes and queries', () => {
     await insert("SELECT range AS id, 'n' AS name FROM range(3)");
     for (const leafId of ['1', '2']) {
       const query = { ...versions(), ordinals: [-1], sql: fragment('SELECT * FROM $t AS t').sql };
-      const batches = cluster.registry.online(leafId).queryBatches(query, columns.map(({ type }) => type), settings.signal);
+      const batches = cluster.registry.online(leafId).queryBatches(
+        query,
+        columns.map(({ type }) => type),
+        settings.signal,
+      );
       let count = 0;
       for await (const batch of batches) count += batch.rowCount;
       expect(count).toBe(3);
@@ -172,7 +181,11 @@ describe('row changes and queries', () => {
       settings,
     );
     expect(await sortedRows()).toEqual([0n, 1n, 2n, 3n, 4n, 5n].map((id) => [id, id < 5n ? 'x' : 'n']));
-    const nothing = { ...change, partitions: { kind: 'none' }, operation: { kind: 'truncate', tableId: table.id } } as const;
+    const nothing = {
+      ...change,
+      partitions: { kind: 'none' },
+      operation: { kind: 'truncate', tableId: table.id },
+    } as const;
     expect(await changeRows(nothing, services, settings)).toBe(0n);
   });
 
@@ -180,15 +193,22 @@ describe('row changes and queries', () => {
     const [first] = cluster.leaves;
     if (first === undefined) throw new Error('no leaf');
     first.prepareError = new MillraceError('DISK_FULL', 'no space');
-    await expect(insert("SELECT range AS id, 'n' AS name FROM range(20)")).rejects.toMatchObject({ code: 'DISK_FULL' });
+    await expect(insert("SELECT range AS id, 'n' AS name FROM range(20)")).rejects.toMatchObject({
+      code: 'DISK_FULL',
+    });
     expect(await sortedRows()).toEqual([]);
   });
 
   it('names the leaf that is away, for reads and writes', async () => {
     await cluster.leaves[1]?.leave();
     await expect.poll(() => cluster.registry.addresses('leaf')).toHaveLength(1);
-    await expect(sortedRows()).rejects.toMatchObject({ code: 'LEAF_UNAVAILABLE', message: expect.stringContaining('leaf 2') });
-    await expect(insert("SELECT range AS id, 'n' AS name FROM range(20)")).rejects.toMatchObject({ code: 'LEAF_UNAVAILABLE' });
+    await expect(sortedRows()).rejects.toMatchObject({
+      code: 'LEAF_UNAVAILABLE',
+      message: expect.stringContaining('leaf 2'),
+    });
+    await expect(insert("SELECT range AS id, 'n' AS name FROM range(20)")).rejects.toMatchObject({
+      code: 'LEAF_UNAVAILABLE',
+    });
     const here = [...Array(50).keys()].find((id) => [0, 2].includes(ordinalOfKey(table, [BigInt(id)], 4)));
     await insert(`SELECT ${here} AS id, 'n' AS name`);
   });
@@ -199,9 +219,15 @@ describe('row changes and queries', () => {
     abort.abort(new MillraceError('QUERY_KILLED', 'killed'));
     const input = { kind: 'fragment', name: 'f', fragment: fragment('SELECT * FROM $t AS t') } as const;
     const plan = { kind: 'merge', columns, inputs: [input], sql: 'SELECT * FROM f', outline } as const;
-    await expect(cluster.runner.run(plan, noViews, abort.signal)).rejects.toMatchObject({ code: 'QUERY_KILLED' });
-    const large = fragment('SELECT md5(CAST(t.id * 1000000 + r.range AS VARCHAR)) FROM $t AS t, range(100000) AS r');
+    await expect(cluster.runner.run(plan, noViews, abort.signal)).rejects.toMatchObject({
+      code: 'QUERY_KILLED',
+    });
+    const large = fragment(
+      'SELECT md5(CAST(t.id * 1000000 + r.range AS VARCHAR)) FROM $t AS t, range(100000) AS r',
+    );
     const tooLarge = { ...plan, inputs: [{ kind: 'fragment', name: 'f', fragment: large }] } as const;
-    await expect(cluster.runner.run(tooLarge, noViews, settings.signal)).rejects.toMatchObject({ code: 'RESOURCE_LIMIT' });
+    await expect(cluster.runner.run(tooLarge, noViews, settings.signal)).rejects.toMatchObject({
+      code: 'RESOURCE_LIMIT',
+    });
   });
 });

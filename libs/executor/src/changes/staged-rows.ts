@@ -1,10 +1,10 @@
+import { join } from 'node:path';
 import type { TableDefinition } from '@millrace/catalog/definitions';
-import { checkedValueExpression } from '@millrace/engine/duckdb-type';
+import { checkedValueExpression, duckdbTypeOf } from '@millrace/engine/duckdb-type';
 import { type PartitionFile, writeParquet, writePartitionedParquet } from '@millrace/engine/parquet';
 import { partitionExpression } from '@millrace/engine/shard-hash';
 import { quoteIdentifier } from '@millrace/engine/sql-text';
-import type { ScalarValue } from '@millrace/values/column-batch';
-import { join } from 'node:path';
+import { referenceOrdinal } from '../leaves/leaf-port.ts';
 import type { MergeWorkspace } from '../queries/merge-engine.ts';
 import type { AutoIncrement } from './auto-increment.ts';
 
@@ -39,32 +39,50 @@ export async function splitRows(
   options: SplitOptions,
 ): Promise<SplitRows> {
   const { table, signal } = options;
-  await workspace.addTable('rows', `SELECT ${checkedColumns(table).join(', ')} FROM (${sql}) AS source`, signal);
+  await workspace.addTable(
+    'rows',
+    `SELECT ${checkedColumns(table).join(', ')} FROM (${sql}) AS source`,
+    signal,
+  );
   const firstGenerated = await generateNumbers(workspace, options);
-  const rowCount = Number(await single(workspace, 'SELECT count(*) FROM rows', signal));
+  const counts = await countByPartition(workspace, options);
+  const rowCount = counts.reduce((sum, { rows }) => sum + rows, 0);
   if (rowCount === 0) return { files: [], rowCount, firstGenerated };
-  const ordinal = ordinalExpression(options, rowCount);
-  const ordinals = /^-?\d+$/.test(ordinal)
-    ? [BigInt(ordinal)]
-    : (await workspace.connection.rows(`SELECT DISTINCT ${ordinal} FROM rows LIMIT 2`, { signal })).map(([only]) => only);
-  return { files: await writeFiles(workspace, ordinal, ordinals, signal), rowCount, firstGenerated };
+  return { files: await writeFiles(workspace, counts, options, rowCount), rowCount, firstGenerated };
+}
+
+interface PartitionCount {
+  readonly ordinal: number;
+  readonly rows: number;
+}
+
+async function countByPartition(workspace: MergeWorkspace, options: SplitOptions): Promise<PartitionCount[]> {
+  const ordinal = keyedOrdinal(options) ?? String(fixedOrdinal(options));
+  const sql = `SELECT ${ordinal} AS ordinal, count(*) FROM rows GROUP BY 1`;
+  const counts = await workspace.connection.rows(sql, { signal: options.signal });
+  return counts.map(([partition, rows]) => ({ ordinal: Number(partition), rows: Number(rows) }));
 }
 
 async function writeFiles(
   workspace: MergeWorkspace,
-  ordinal: string,
-  ordinals: readonly (ScalarValue | undefined)[],
-  signal: AbortSignal,
+  counts: readonly PartitionCount[],
+  options: SplitOptions,
+  rowCount: number,
 ): Promise<PartitionFile[]> {
+  const { table, partitionCount, signal } = options;
   const directory = await workspace.directory();
-  const [first] = ordinals;
-  if (ordinals.length === 1) {
+  const isSpread = table.shardKey.length === 0 && !table.reference && rowCount >= spreadRowsMin;
+  const [only] = counts;
+  if (only !== undefined && counts.length === 1 && !isSpread) {
     const path = join(directory, 'slice.parquet');
     await writeParquet(workspace.connection, 'SELECT * FROM rows', path, { signal });
-    return [{ partition: Number(first), path }];
+    return [{ partition: only.ordinal, path }];
   }
+  const ordinal = keyedOrdinal(options) ?? `CAST(row_number() OVER () % ${partitionCount} AS INTEGER)`;
   const query = `SELECT *, ${ordinal} AS ${quoteIdentifier(ordinalColumn)} FROM rows`;
-  return writePartitionedParquet(workspace.connection, query, join(directory, 'slices'), ordinalColumn, { signal });
+  return writePartitionedParquet(workspace.connection, query, join(directory, 'slices'), ordinalColumn, {
+    signal,
+  });
 }
 
 function checkedColumns(table: TableDefinition): string[] {
@@ -76,12 +94,14 @@ function checkedColumns(table: TableDefinition): string[] {
   });
 }
 
-function ordinalExpression({ table, partitionCount, keylessOrdinal }: SplitOptions, rowCount: number): string {
-  if (table.reference) return '-1';
-  if (partitionCount === 1) return '0';
-  if (table.shardKey.length === 0) {
-    return rowCount < spreadRowsMin ? String(keylessOrdinal) : `CAST(rowid % ${partitionCount} AS INTEGER)`;
-  }
+/** The partition of rows that no key routes; large keyless statements are spread over all. */
+function fixedOrdinal({ table, keylessOrdinal }: SplitOptions): number {
+  return table.reference ? referenceOrdinal : keylessOrdinal;
+}
+
+/** The expression of a row's partition, when the table has a shard key. */
+function keyedOrdinal({ table, partitionCount }: SplitOptions): string | undefined {
+  if (table.reference || table.shardKey.length === 0) return undefined;
   const key = table.shardKey.flatMap((name) => {
     const column = table.columns.find((each) => each.name === name);
     return column === undefined ? [] : [{ type: column.type, expression: quoteIdentifier(name) }];
@@ -89,6 +109,7 @@ function ordinalExpression({ table, partitionCount, keylessOrdinal }: SplitOptio
   return partitionExpression(key, partitionCount);
 }
 
+/** Fills the AUTO_INCREMENT column where the rows ask for a number; returns the first number given. */
 async function generateNumbers(
   workspace: MergeWorkspace,
   { table, autoIncrement, signal }: SplitOptions,
@@ -103,17 +124,12 @@ async function generateNumbers(
   if (typeof highest === 'bigint' && highest > 0n) autoIncrement.keepAbove(table, highest);
   if (typeof missing !== 'bigint' || missing === 0n) return undefined;
   const first = autoIncrement.take(table, missing);
+  const number = `${first - 1n} + count(*) FILTER (${asks}) OVER (ROWS UNBOUNDED PRECEDING)`;
+  const filled = `CASE WHEN ${asks} THEN ${number} ELSE ${name} END`;
   await workspace.connection.run(
-    `UPDATE rows SET ${name} = numbered.number FROM (
-       SELECT rowid AS id, ${first} + row_number() OVER (ORDER BY rowid) - 1 AS number FROM rows WHERE ${asks}
-     ) AS numbered WHERE rows.rowid = numbered.id`,
+    `CREATE OR REPLACE TEMP TABLE rows AS SELECT * REPLACE (CAST(${filled} AS ${duckdbTypeOf(column.type)}) AS ${name}) FROM rows`,
     [],
     signal,
   );
   return first;
-}
-
-async function single(workspace: MergeWorkspace, sql: string, signal: AbortSignal): Promise<ScalarValue> {
-  const [[value] = []] = await workspace.connection.rows(sql, { signal });
-  return value ?? null;
 }

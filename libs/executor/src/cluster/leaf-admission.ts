@@ -62,7 +62,11 @@ export class LeafAdmission {
 }
 
 /** What one leaf must hold of a database; undefined when it holds none of its partitions. */
-export function leafSchemaOf(catalog: CatalogStore, databaseName: string, leafId: string): LeafSchema | undefined {
+export function leafSchemaOf(
+  catalog: CatalogStore,
+  databaseName: string,
+  leafId: string,
+): LeafSchema | undefined {
   const { schema } = catalog;
   const database = schema.database(databaseName);
   const ordinals = schema

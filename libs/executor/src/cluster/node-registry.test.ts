@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest';
 import { ClusterClient } from '@millrace/proto/millrace/cluster/v1/cluster';
-import { callUnary, ChannelPool } from '@millrace/rpc/client';
+import { ChannelPool, callUnary } from '@millrace/rpc/client';
 import { NodeAgent } from '@millrace/rpc/node-agent';
 import { silentLogger } from '@millrace/runtime/logger';
+import { afterEach, describe, expect, it } from 'vitest';
 import { FakeLeaf } from '../testing/fake-leaf.ts';
 import { TestCluster, testHashProbe } from '../testing/test-cluster.ts';
 

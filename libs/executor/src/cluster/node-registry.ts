@@ -65,7 +65,8 @@ export class NodeRegistry implements Leaves {
       version,
     }));
     return [...away, ...present].sort(
-      (a, b) => roleOrder[a.role] - roleOrder[b.role] || a.nodeId.localeCompare(b.nodeId, 'en', { numeric: true }),
+      (a, b) =>
+        roleOrder[a.role] - roleOrder[b.role] || a.nodeId.localeCompare(b.nodeId, 'en', { numeric: true }),
     );
   }
 
@@ -129,7 +130,10 @@ export class NodeRegistry implements Leaves {
    * Serves one registration stream: admits the node, answers each announcement, and tells state changes. Throws
    * HASH_MISMATCH or CLUSTER_MISMATCH for a node that does not belong here.
    */
-  async *register(announcements: AsyncIterable<NodeAnnouncement>, signal: AbortSignal): AsyncGenerator<NodeAssignment> {
+  async *register(
+    announcements: AsyncIterable<NodeAnnouncement>,
+    signal: AbortSignal,
+  ): AsyncGenerator<NodeAssignment> {
     const incoming = announcements[Symbol.asyncIterator]();
     const first = await incoming.next();
     if (first.done === true) return;
@@ -162,7 +166,10 @@ export class NodeRegistry implements Leaves {
     while (!signal.aborted) {
       const leaseLeftMs = renewedAt + this.#options.leaseMs - performance.now();
       if (leaseLeftMs <= 0) {
-        this.#options.logger.warn('node lost: its lease ran out', { nodeId: member.nodeId, address: member.address });
+        this.#options.logger.warn('node lost: its lease ran out', {
+          nodeId: member.nodeId,
+          address: member.address,
+        });
         return;
       }
       const wake = new AbortController();
@@ -208,7 +215,10 @@ export class NodeRegistry implements Leaves {
 
   #check({ role, address, clusterId, hashProbe }: NodeAnnouncement): void {
     if (hashProbe !== '' && hashProbe !== this.#options.hashProbe) {
-      throw new MillraceError('HASH_MISMATCH', `${role} ${address} computes another shard hash than this cluster`);
+      throw new MillraceError(
+        'HASH_MISMATCH',
+        `${role} ${address} computes another shard hash than this cluster`,
+      );
     }
     if (clusterId !== '' && clusterId !== this.#options.clusterId) {
       throw new MillraceError(
@@ -241,7 +251,11 @@ export class NodeRegistry implements Leaves {
     member.gone.abort();
     if (this.#members.get(member.nodeId) === member) {
       this.#members.delete(member.nodeId);
-      this.#options.logger.info('node left', { role: member.role, nodeId: member.nodeId, address: member.address });
+      this.#options.logger.info('node left', {
+        role: member.role,
+        nodeId: member.nodeId,
+        address: member.address,
+      });
     }
     this.#notify();
   }
@@ -251,4 +265,7 @@ export class NodeRegistry implements Leaves {
   }
 }
 
-const roleOrder = { leaf: 0, extractor: 1, 'transform-runner': 2 } as const satisfies Record<NodeRole, number>;
+const roleOrder = { leaf: 0, extractor: 1, 'transform-runner': 2 } as const satisfies Record<
+  NodeRole,
+  number
+>;

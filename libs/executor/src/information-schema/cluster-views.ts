@@ -1,6 +1,12 @@
 import type { ScalarValue } from '@millrace/values/column-batch';
-import { doubleColumn, integerColumn, longTextColumn, textColumn, unsignedColumn } from '../queries/virtual-table.ts';
-import { systemVariables, shownValue } from '../variables/system-variables.ts';
+import {
+  doubleColumn,
+  integerColumn,
+  longTextColumn,
+  textColumn,
+  unsignedColumn,
+} from '../queries/virtual-table.ts';
+import { shownValue, systemVariables } from '../variables/system-variables.ts';
 import { hostAndPort, type InformationView, type ViewScope } from './information-view.ts';
 
 /** Views of the cluster, its sessions and its settings. */
@@ -83,7 +89,9 @@ export const distributedDatabases: InformationView = {
     textColumn('IS_SYNC'),
   ],
   rows: ({ catalog }) =>
-    catalog.schema.databases().map(({ name, partitionCount }) => [name, BigInt(partitionCount), 0n, 0n, 'YES']),
+    catalog.schema
+      .databases()
+      .map(({ name, partitionCount }) => [name, BigInt(partitionCount), 0n, 0n, 'YES']),
 };
 
 export const distributedDatabasesOnSites: InformationView = {
@@ -101,7 +109,9 @@ export const distributedPartitions: InformationView = {
     integerColumn('LOCKED'),
   ],
   rows: (scope) =>
-    scope.catalog.schema.databases().flatMap(({ name }) => partitionRows(scope, name).map((row) => [name, ...row])),
+    scope.catalog.schema
+      .databases()
+      .flatMap(({ name }) => partitionRows(scope, name).map((row) => [name, ...row])),
 };
 
 /** Ordinal, host, port, role and lock of every partition of a database. */
@@ -152,9 +162,9 @@ export const sessionVariables: InformationView = {
 };
 
 /** Name and shown value of every variable, by name. */
-export function variableRows(valueOf: (name: string) => ScalarValue): ScalarValue[][] {
+export function variableRows(read: (name: string) => ScalarValue): ScalarValue[][] {
   return Object.entries(systemVariables)
-    .map(([name, variable]) => [name, shownValue(variable, valueOf(name))])
+    .map(([name, variable]) => [name, shownValue(variable, read(name))])
     .sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
 }
 

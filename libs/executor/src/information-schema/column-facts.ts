@@ -72,7 +72,12 @@ export function factsOf(type: SqlType): TypeFacts {
       };
     case 'binary':
     case 'varbinary':
-      return { ...nothing, dataType: type.kind, characterLength: BigInt(type.length), octetLength: BigInt(type.length) };
+      return {
+        ...nothing,
+        dataType: type.kind,
+        characterLength: BigInt(type.length),
+        octetLength: BigInt(type.length),
+      };
     case 'tinytext':
     case 'text':
     case 'mediumtext':
@@ -108,7 +113,9 @@ export function shownDefault(column: ColumnDefinition): string | null {
 /** `PRI`, `UNI`, `MUL` or empty, as MySQL marks a column. */
 export function keyMark(table: TableDefinition, column: string): string {
   if (table.keys.some((key) => key.kind === 'primary' && key.columns.includes(column))) return 'PRI';
-  if (table.keys.some((key) => key.kind === 'unique' && key.columns.length === 1 && key.columns[0] === column)) {
+  if (
+    table.keys.some((key) => key.kind === 'unique' && key.columns.length === 1 && key.columns[0] === column)
+  ) {
     return 'UNI';
   }
   return table.keys.some((key) => key.columns[0] === column) || table.shardKey[0] === column ? 'MUL' : '';

@@ -1,6 +1,17 @@
-import type { BatchPartitionRecord, BatchRecord, DatabaseDefinition, PipelineRecord } from '@millrace/catalog/definitions';
+import type {
+  BatchPartitionRecord,
+  BatchRecord,
+  DatabaseDefinition,
+  PipelineRecord,
+} from '@millrace/catalog/definitions';
 import type { ScalarValue } from '@millrace/values/column-batch';
-import { datetimeColumn, doubleColumn, integerColumn, longTextColumn, textColumn } from '../queries/virtual-table.ts';
+import {
+  datetimeColumn,
+  doubleColumn,
+  integerColumn,
+  longTextColumn,
+  textColumn,
+} from '../queries/virtual-table.ts';
 import { emptyView, type InformationView, type ViewScope } from './information-view.ts';
 
 /** Views of pipelines, their batches, positions and errors. */
@@ -78,7 +89,10 @@ export const pipelinesBatches: InformationView = {
       scope.catalog.pipelines.batches(pipeline.id).flatMap((batch) => {
         const start = batchCells(batch, scope.now);
         if (batch.partitions.length === 0) return [[...start, ...Array<null>(12).fill(null)]];
-        return batch.partitions.map((partition, index) => [...start, ...batchPartitionCells(partition, index)]);
+        return batch.partitions.map((partition, index) => [
+          ...start,
+          ...batchPartitionCells(partition, index),
+        ]);
       }),
     ),
 };

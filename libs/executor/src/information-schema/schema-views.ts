@@ -1,7 +1,13 @@
 import type { TableDefinition } from '@millrace/catalog/definitions';
-import { formatSqlType } from '@millrace/values/sql-type';
 import type { ScalarValue } from '@millrace/values/column-batch';
-import { datetimeColumn, integerColumn, longTextColumn, textColumn, unsignedColumn } from '../queries/virtual-table.ts';
+import { formatSqlType } from '@millrace/values/sql-type';
+import {
+  datetimeColumn,
+  integerColumn,
+  longTextColumn,
+  textColumn,
+  unsignedColumn,
+} from '../queries/virtual-table.ts';
 import { extraOf, factsOf, keyMark, shownDefault } from './column-facts.ts';
 import { emptyView, type InformationView, type ViewScope } from './information-view.ts';
 
@@ -292,7 +298,9 @@ export const referentialConstraints = emptyView(
 );
 
 export const routines = emptyView([
-  ...['SPECIFIC_NAME', 'ROUTINE_CATALOG', 'ROUTINE_SCHEMA', 'ROUTINE_NAME', 'ROUTINE_TYPE', 'DATA_TYPE'].map(textColumn),
+  ...['SPECIFIC_NAME', 'ROUTINE_CATALOG', 'ROUTINE_SCHEMA', 'ROUTINE_NAME', 'ROUTINE_TYPE', 'DATA_TYPE'].map(
+    textColumn,
+  ),
   longTextColumn('DTD_IDENTIFIER'),
   textColumn('ROUTINE_BODY'),
   longTextColumn('ROUTINE_DEFINITION'),
@@ -324,15 +332,34 @@ export const views = emptyView([
 ]);
 
 export const triggers = emptyView(
-  ['TRIGGER_CATALOG', 'TRIGGER_SCHEMA', 'TRIGGER_NAME', 'EVENT_MANIPULATION', 'EVENT_OBJECT_SCHEMA', 'EVENT_OBJECT_TABLE', 'ACTION_STATEMENT', 'ACTION_TIMING'].map(textColumn),
+  [
+    'TRIGGER_CATALOG',
+    'TRIGGER_SCHEMA',
+    'TRIGGER_NAME',
+    'EVENT_MANIPULATION',
+    'EVENT_OBJECT_SCHEMA',
+    'EVENT_OBJECT_TABLE',
+    'ACTION_STATEMENT',
+    'ACTION_TIMING',
+  ].map(textColumn),
 );
 
 export const columnPrivileges = emptyView(
-  ['GRANTEE', 'TABLE_CATALOG', 'TABLE_SCHEMA', 'TABLE_NAME', 'COLUMN_NAME', 'PRIVILEGE_TYPE', 'IS_GRANTABLE'].map(textColumn),
+  [
+    'GRANTEE',
+    'TABLE_CATALOG',
+    'TABLE_SCHEMA',
+    'TABLE_NAME',
+    'COLUMN_NAME',
+    'PRIVILEGE_TYPE',
+    'IS_GRANTABLE',
+  ].map(textColumn),
 );
 
 export const tablePrivileges = emptyView(
-  ['GRANTEE', 'TABLE_CATALOG', 'TABLE_SCHEMA', 'TABLE_NAME', 'PRIVILEGE_TYPE', 'IS_GRANTABLE'].map(textColumn),
+  ['GRANTEE', 'TABLE_CATALOG', 'TABLE_SCHEMA', 'TABLE_NAME', 'PRIVILEGE_TYPE', 'IS_GRANTABLE'].map(
+    textColumn,
+  ),
 );
 
 export const engines: InformationView = {

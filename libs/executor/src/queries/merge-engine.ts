@@ -16,6 +16,7 @@ export class MergeEngine {
   readonly #engine: Engine;
   readonly #directory: string;
   readonly #idle: EngineConnection[] = [];
+  readonly #closing = new Set<Promise<void>>();
   #lastId = 0;
 
   /** `directory` must exist and be this engine's alone. */
@@ -27,13 +28,19 @@ export class MergeEngine {
   async open(): Promise<MergeWorkspace> {
     const connection = this.#idle.pop() ?? (await this.#engine.connect());
     this.#lastId += 1;
-    return new MergeWorkspace(connection, join(this.#directory, `q${this.#lastId}`), () => {
-      if (this.#idle.length < idleConnectionsMax) this.#idle.push(connection);
-      else connection.close();
+    return new MergeWorkspace(connection, join(this.#directory, `q${this.#lastId}`), (cleaned) => {
+      const closing = cleaned.then((isClean) => {
+        if (isClean && this.#idle.length < idleConnectionsMax) this.#idle.push(connection);
+        else connection.close();
+        this.#closing.delete(closing);
+      });
+      this.#closing.add(closing);
     });
   }
 
-  close(): void {
+  /** Closes idle connections; every workspace must have been closed before. */
+  async close(): Promise<void> {
+    await Promise.all(this.#closing);
     for (const connection of this.#idle.splice(0)) connection.close();
   }
 }
@@ -42,12 +49,13 @@ export class MergeEngine {
 export class MergeWorkspace {
   readonly connection: EngineConnection;
   readonly #directory: string;
-  readonly #release: () => void;
-  readonly #drops: string[] = [];
+  readonly #release: (cleaned: Promise<boolean>) => void;
+  readonly #relations: string[] = [];
+  readonly #tables: string[] = [];
   #hasDirectory = false;
   #closed = false;
 
-  constructor(connection: EngineConnection, directory: string, release: () => void) {
+  constructor(connection: EngineConnection, directory: string, release: (cleaned: Promise<boolean>) => void) {
     this.connection = connection;
     this.#directory = directory;
     this.#release = release;
@@ -60,44 +68,54 @@ export class MergeWorkspace {
     return this.#directory;
   }
 
-  /** Makes Parquet files readable as one relation. */
-  async addParquet(name: string, paths: readonly string[]): Promise<void> {
-    await this.addView(name, `SELECT * FROM ${readParquetExpression(paths)}`);
+  /** Makes Parquet files readable as one relation of {@link query}. */
+  addParquet(name: string, paths: readonly string[]): void {
+    this.#addRelation(name, `SELECT * FROM ${readParquetExpression(paths)}`);
   }
 
-  async addView(name: string, sql: string): Promise<void> {
-    await this.connection.run(`CREATE TEMP VIEW ${quoteIdentifier(name)} AS ${sql}`);
-    this.#drops.push(`VIEW ${quoteIdentifier(name)}`);
-  }
-
-  async addTable(name: string, sql: string, signal: AbortSignal): Promise<void> {
-    await this.connection.run(`CREATE TEMP TABLE ${quoteIdentifier(name)} AS ${sql}`, [], signal);
-    this.#drops.push(`TABLE ${quoteIdentifier(name)}`);
-  }
-
+  /** Makes rows readable as a relation of {@link query}, with the types of their columns. */
   async addVirtualTable(name: string, table: VirtualTable): Promise<void> {
     const raw = `${name} values`;
     await loadBatches(this.connection, raw, table.columns, batchesOf(table));
-    this.#drops.push(`TABLE ${quoteIdentifier(raw)}`);
+    this.#tables.push(raw);
     const columns = table.columns.map(({ name: column, type }) => {
       const quoted = quoteIdentifier(column);
       return `${typedColumnExpression(type, quoted)} AS ${quoted}`;
     });
-    await this.addView(name, `SELECT ${columns.join(', ')} FROM ${quoteIdentifier(raw)}`);
+    this.#addRelation(name, `SELECT ${columns.join(', ')} FROM ${quoteIdentifier(raw)}`);
   }
 
-  /** Drops everything and gives the connection back. The connection must not be busy. */
-  async close(): Promise<void> {
+  /** Stores the rows of SQL in a temporary table. */
+  async addTable(name: string, sql: string, signal: AbortSignal): Promise<void> {
+    await this.connection.run(`CREATE TEMP TABLE ${quoteIdentifier(name)} AS ${sql}`, [], signal);
+    this.#tables.push(name);
+  }
+
+  #addRelation(name: string, sql: string): void {
+    this.#relations.push(`${quoteIdentifier(name)} AS NOT MATERIALIZED (${sql})`);
+  }
+
+  /** The SQL with the relations in view. `sql` is a query without WITH. */
+  query(sql: string): string {
+    return this.#relations.length === 0 ? sql : `WITH ${this.#relations.join(', ')} ${sql}`;
+  }
+
+  /** Drops everything and gives the connection back, in the background. The connection must not be busy. */
+  close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    try {
-      const drops = this.#drops.splice(0).reverse();
-      if (drops.length > 0) await this.connection.run(drops.map((what) => `DROP ${what}`).join('; '));
-      this.#release();
-    } catch {
-      // A connection that cannot drop its own tables is of no more use.
-      this.connection.close();
-    }
-    if (this.#hasDirectory) await rm(this.#directory, { recursive: true, force: true });
+    this.#release(this.#clean());
+  }
+
+  /** Whether the connection can be used again. */
+  async #clean(): Promise<boolean> {
+    if (this.#hasDirectory)
+      await rm(this.#directory, { recursive: true, force: true }).catch(() => undefined);
+    if (this.#tables.length === 0) return true;
+    const drops = this.#tables.map((name) => `DROP TABLE ${quoteIdentifier(name)}`);
+    return this.connection.run(drops.join('; ')).then(
+      () => true,
+      () => false,
+    );
   }
 }

@@ -11,9 +11,13 @@ export async function* mergeStreams<T>(
   const pending = new Map<number, Promise<{ index: number; result: IteratorResult<T> }>>();
   const advance = (index: number) => {
     const next = iterators[index]?.next();
-    if (next !== undefined) pending.set(index, next.then((result) => ({ index, result })));
+    if (next !== undefined)
+      pending.set(
+        index,
+        next.then((result) => ({ index, result })),
+      );
   };
-  iterators.forEach((_, index) => advance(index));
+  for (const index of iterators.keys()) advance(index);
   try {
     while (pending.size > 0) {
       const { index, result } = await Promise.race(pending.values());

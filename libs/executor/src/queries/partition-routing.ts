@@ -25,7 +25,8 @@ export function routePartitions(
   isOnline: (leafId: string) => boolean,
 ): LeafOrdinals {
   const database = map.database(databaseName);
-  if (database === undefined) throw new MillraceError('DATABASE_UNKNOWN', `unknown database '${databaseName}'`);
+  if (database === undefined)
+    throw new MillraceError('DATABASE_UNKNOWN', `unknown database '${databaseName}'`);
   const placements = map.partitions(databaseName);
   switch (set.kind) {
     case 'all':

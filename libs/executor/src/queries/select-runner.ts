@@ -53,13 +53,18 @@ export class SelectRunner {
     try {
       if (plan.kind === 'merge') {
         await this.#addInputs(workspace, plan.inputs, views, signal);
-        return { workspace, sql: plan.sql };
+        return { workspace, sql: workspace.query(plan.sql) };
       }
-      await this.#addInputs(workspace, [{ kind: 'fragment', name: 'gathered', fragment: plan.fragment }], views, signal);
+      await this.#addInputs(
+        workspace,
+        [{ kind: 'fragment', name: 'gathered', fragment: plan.fragment }],
+        views,
+        signal,
+      );
       const limit = plan.kind === 'concat' && plan.limit !== null ? ` LIMIT ${plan.limit}` : '';
-      return { workspace, sql: `SELECT * FROM gathered${limit}` };
+      return { workspace, sql: workspace.query(`SELECT * FROM gathered${limit}`) };
     } catch (error) {
-      await workspace.close();
+      workspace.close();
       throw error;
     }
   }
@@ -75,7 +80,7 @@ export class SelectRunner {
       const { batches } = await workspace.connection.query(sql, { types, signal });
       yield* batches;
     } finally {
-      await workspace.close();
+      workspace.close();
     }
   }
 
@@ -86,7 +91,9 @@ export class SelectRunner {
     const types = plan.columns.map(({ type }) => type);
     const ended = new AbortController();
     const both = AbortSignal.any([signal, ended.signal]);
-    const streams = this.#tasksOf(plan.fragment).map(({ leaf, query }) => leaf.queryBatches(query, types, both));
+    const streams = this.#tasksOf(plan.fragment).map(({ leaf, query }) =>
+      leaf.queryBatches(query, types, both),
+    );
     const rows = mergeStreams(streams, () => ended.abort());
     yield* plan.kind === 'concat' && plan.limit !== null ? firstRows(rows, plan.limit) : rows;
   }
@@ -115,7 +122,7 @@ export class SelectRunner {
     for (const [index, input] of inputs.entries()) {
       const paths = (await gathered[index]) ?? [];
       if (input.kind === 'virtual') await workspace.addVirtualTable(input.name, views(input.view));
-      else if (paths.length > 0) await workspace.addParquet(input.name, paths);
+      else if (paths.length > 0) workspace.addParquet(input.name, paths);
       // No partition can hold a row, but the merge needs the columns.
       else await workspace.addVirtualTable(input.name, { columns: input.fragment.columns, rows: [] });
     }

@@ -1,4 +1,9 @@
-import { columnBatchOf, type ColumnBatch, type ResultColumn, type ScalarValue } from '@millrace/values/column-batch';
+import {
+  type ColumnBatch,
+  columnBatchOf,
+  type ResultColumn,
+  type ScalarValue,
+} from '@millrace/values/column-batch';
 import { physicalKindOf, type SqlType } from '@millrace/values/sql-type';
 
 /** Rows that the aggregator itself knows: an information_schema view, or the answer of a SHOW statement. */

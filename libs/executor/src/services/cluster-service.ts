@@ -1,11 +1,11 @@
+import { MillraceError } from '@millrace/errors/millrace-error';
 import {
   type ClusterServer,
   ClusterService,
-  NodeRole as ProtoRole,
   Outcome,
+  NodeRole as ProtoRole,
   type RegisterRequest,
 } from '@millrace/proto/millrace/cluster/v1/cluster';
-import { MillraceError } from '@millrace/errors/millrace-error';
 import { Handlers } from '@millrace/rpc/handlers';
 import type { ServiceBinding } from '@millrace/rpc/server';
 import type { Logger } from '@millrace/runtime/logger';

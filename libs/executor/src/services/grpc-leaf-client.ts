@@ -1,7 +1,7 @@
 import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
 import {
-  Decision as ProtoDecision,
   type LeafClient as LeafStub,
+  Decision as ProtoDecision,
   type StageRequest,
 } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { callClientStream, callServerStream, callUnary } from '@millrace/rpc/client';
@@ -32,7 +32,11 @@ export class GrpcLeafClient implements LeafClient {
   readonly #stub: LeafStub;
   readonly #gone: AbortSignal;
 
-  constructor(leaf: { readonly leafId: string; readonly address: string }, stub: LeafStub, gone: AbortSignal) {
+  constructor(
+    leaf: { readonly leafId: string; readonly address: string },
+    stub: LeafStub,
+    gone: AbortSignal,
+  ) {
     this.leafId = leaf.leafId;
     this.address = leaf.address;
     this.#stub = stub;
@@ -41,7 +45,9 @@ export class GrpcLeafClient implements LeafClient {
 
   applySchema(schema: LeafSchema, signal: AbortSignal): Promise<bigint> {
     return this.#guard(signal, async (both) => {
-      const answer = await callUnary(this.#stub, this.#stub.applySchema, schemaToProto(schema), { signal: both });
+      const answer = await callUnary(this.#stub, this.#stub.applySchema, schemaToProto(schema), {
+        signal: both,
+      });
       return answer.schemaVersion;
     });
   }
@@ -57,7 +63,10 @@ export class GrpcLeafClient implements LeafClient {
       const { partitions } = await callUnary(this.#stub, this.#stub.getStatus, {}, { signal: both });
       return {
         databaseIds: new Set(partitions.flatMap(({ partition }) => partition?.databaseId ?? [])),
-        unresolvedTransactions: partitions.reduce((sum, { preparedTransactions }) => sum + preparedTransactions, 0),
+        unresolvedTransactions: partitions.reduce(
+          (sum, { preparedTransactions }) => sum + preparedTransactions,
+          0,
+        ),
       };
     });
   }
@@ -125,7 +134,9 @@ export function leafUnavailable(
   leaf: { readonly leafId: string; readonly address: string },
   cause?: unknown,
 ): MillraceError {
-  return new MillraceError('LEAF_UNAVAILABLE', `leaf ${leaf.leafId} (${leaf.address}) cannot be reached`, { cause });
+  return new MillraceError('LEAF_UNAVAILABLE', `leaf ${leaf.leafId} (${leaf.address}) cannot be reached`, {
+    cause,
+  });
 }
 
 async function* stageRequests(
@@ -134,5 +145,6 @@ async function* stageRequests(
 ): AsyncGenerator<StageRequest> {
   const header = { ...slice, partition: { databaseId, ordinal }, pipelineId: 0n, epoch: 0n };
   yield { part: { $case: 'header', header } };
-  for await (const chunk of chunks) yield { part: { $case: 'chunk', chunk: Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) } };
+  for await (const chunk of chunks)
+    yield { part: { $case: 'chunk', chunk: Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) } };
 }

@@ -7,9 +7,9 @@ import {
   OnDuplicate,
   type Operation,
   type PrepareRequest,
+  type SqlPart as ProtoSqlPart,
   type QueryRequest,
   ResultFormat,
-  type SqlPart as ProtoSqlPart,
 } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { typeToProto } from '@millrace/rpc/values';
 import type { SqlType } from '@millrace/values/sql-type';
@@ -49,7 +49,9 @@ function operationToProto(operation: RowOperation): Operation {
   switch (operation.kind) {
     case 'insert': {
       const { slice, onDuplicate } = operation;
-      return { operation: { $case: 'insert', insert: { tableId, slice, ...onDuplicateToProto(onDuplicate) } } };
+      return {
+        operation: { $case: 'insert', insert: { tableId, slice, ...onDuplicateToProto(onDuplicate) } },
+      };
     }
     case 'update': {
       const update = { tableId, assignments: [...operation.assignments], predicate: operation.predicate };

@@ -1,4 +1,8 @@
-import { type ExecuteResponse, QueryService, type QueryServer } from '@millrace/proto/millrace/query/v1/query';
+import {
+  type ExecuteResponse,
+  type QueryServer,
+  QueryService,
+} from '@millrace/proto/millrace/query/v1/query';
 import { Handlers } from '@millrace/rpc/handlers';
 import type { ServiceBinding } from '@millrace/rpc/server';
 import { batchToProto, columnToProto, valueFromProto } from '@millrace/rpc/values';
@@ -28,7 +32,8 @@ export function queryService({ openSession, logger }: QueryServiceOptions): Serv
             continue;
           }
           yield { part: { $case: 'header', header: { columns: result.columns.map(columnToProto) } } };
-          for await (const batch of result.batches) yield { part: { $case: 'batch', batch: batchToProto(batch) } };
+          for await (const batch of result.batches)
+            yield { part: { $case: 'batch', batch: batchToProto(batch) } };
           yield done(0n, 0n, result.warnings());
         }
       } finally {

@@ -3,8 +3,8 @@ import type { BindContext } from '@millrace/planner/bind-context';
 import type { ScalarValue } from '@millrace/values/column-batch';
 import { informationView } from '../information-schema/information-schema.ts';
 import { mysqlVersion } from '../variables/system-variables.ts';
-import { variableOf } from '../variables/variable-store.ts';
 import type { GlobalVariables } from '../variables/variable-store.ts';
+import { variableOf } from '../variables/variable-store.ts';
 import type { SessionState } from './session-state.ts';
 
 export interface BindSources {

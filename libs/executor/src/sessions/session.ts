@@ -1,14 +1,23 @@
 import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
-import type { MysqlSession, PreparedShape, SessionStatus, StatementResult } from '@millrace/mysql-wire/session';
+import type {
+  MysqlSession,
+  PreparedShape,
+  SessionStatus,
+  StatementResult,
+} from '@millrace/mysql-wire/session';
 import { planSelect } from '@millrace/planner/plan-statement';
 import type { Statement } from '@millrace/sql/ast/statement';
 import { parseNextStatement, parseStatement } from '@millrace/sql/parse';
 import type { ColumnBatch, ResultColumn, ScalarValue } from '@millrace/values/column-batch';
-import type { ViewScope } from '../information-schema/information-view.ts';
 import { fillView } from '../information-schema/information-schema.ts';
+import type { ViewScope } from '../information-schema/information-view.ts';
 import { tableOf } from '../statements/names.ts';
 import { runStatement } from '../statements/run-statement.ts';
-import type { StatementContext, StatementOutcome, StatementServices } from '../statements/statement-handler.ts';
+import type {
+  StatementContext,
+  StatementOutcome,
+  StatementServices,
+} from '../statements/statement-handler.ts';
 import { usableDatabase } from '../statements/use.ts';
 import { bindContextOf } from './bind-context.ts';
 import { type SessionIdentity, SessionState } from './session-state.ts';
@@ -78,15 +87,22 @@ export class Session implements MysqlSession {
     parameters: readonly ScalarValue[],
     signal: AbortSignal,
   ): AsyncGenerator<StatementResult> {
-    const { statement, text, parameterCount } = this.#reportingErrors(() => parseStatement(sql, this.#parseOptions()));
+    const { statement, text, parameterCount } = this.#reportingErrors(() =>
+      parseStatement(sql, this.#parseOptions()),
+    );
     if (parameterCount !== parameters.length) {
-      throw new MillraceError('PARAMETER_COUNT', `the statement has ${parameterCount} markers, ${parameters.length} values came`);
+      throw new MillraceError(
+        'PARAMETER_COUNT',
+        `the statement has ${parameterCount} markers, ${parameters.length} values came`,
+      );
     }
     yield* this.#run(statement, text, parameters, signal);
   }
 
   async prepare(sql: string): Promise<PreparedShape> {
-    const { statement, parameterCount } = this.#reportingErrors(() => parseStatement(sql, this.#parseOptions()));
+    const { statement, parameterCount } = this.#reportingErrors(() =>
+      parseStatement(sql, this.#parseOptions()),
+    );
     if (statement.kind !== 'query') return { parameterCount, columns: [] };
     return { parameterCount, columns: planSelect(statement, this.#bind(undefined)).columns };
   }
@@ -184,7 +200,8 @@ export class Session implements MysqlSession {
   /** `sql_select_limit` bounds a SELECT that has no LIMIT of its own. */
   #limited(statement: Statement): Statement {
     const limit = this.#state.variables.integer('sql_select_limit');
-    if (statement.kind !== 'query' || statement.limit !== undefined || limit >= selectLimitNone) return statement;
+    if (statement.kind !== 'query' || statement.limit !== undefined || limit >= selectLimitNone)
+      return statement;
     const { position } = statement;
     return { ...statement, limit: { count: { kind: 'integer', position, value: limit }, offset: undefined } };
   }
@@ -192,7 +209,10 @@ export class Session implements MysqlSession {
   #startTimer(statement: Statement, kill: AbortController): NodeJS.Timeout | undefined {
     const limitMs = Number(this.#state.variables.integer('max_execution_time'));
     if (limitMs === 0 || statement.kind !== 'query') return undefined;
-    const late = new MillraceError('DEADLINE_EXCEEDED', `the statement ran longer than max_execution_time (${limitMs} ms)`);
+    const late = new MillraceError(
+      'DEADLINE_EXCEEDED',
+      `the statement ran longer than max_execution_time (${limitMs} ms)`,
+    );
     return setTimeout(() => kill.abort(late), limitMs);
   }
 
@@ -288,5 +308,8 @@ function killed(): MillraceError {
 
 /** Statements that show the outcome of the one before and so must not clear it. */
 function isDiagnostic(statement: Statement): boolean {
-  return statement.kind === 'show' && (statement.subject.kind === 'warnings' || statement.subject.kind === 'errors');
+  return (
+    statement.kind === 'show' &&
+    (statement.subject.kind === 'warnings' || statement.subject.kind === 'errors')
+  );
 }

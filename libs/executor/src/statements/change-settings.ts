@@ -15,6 +15,7 @@ const committedAlready =
  */
 export function noteWrite(session: SessionState): void {
   if (session.transaction === 'none' && session.autocommit) return;
-  if (session.transaction !== 'written') session.warn({ level: 'Warning', code: 1196, message: committedAlready });
+  if (session.transaction !== 'written')
+    session.warn({ level: 'Warning', code: 1196, message: committedAlready });
   session.transaction = 'written';
 }

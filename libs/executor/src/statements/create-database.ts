@@ -19,11 +19,15 @@ export const runCreateDatabase: StatementHandler<'createDatabase'> = async (stat
   const count =
     statement.partitions ?? globals.integer('default_partitions_per_leaf') * BigInt(leafIds.length);
   if (count < 1n || count > BigInt(partitionsMax)) {
-    throw new MillraceError('OPTION_INVALID', `a database has 1 to ${partitionsMax} partitions, not ${count}`);
+    throw new MillraceError(
+      'OPTION_INVALID',
+      `a database has 1 to ${partitionsMax} partitions, not ${count}`,
+    );
   }
   const held = new Map<string, number>();
   for (const database of catalog.schema.databases()) {
-    for (const { leafId } of catalog.schema.partitions(database.name)) held.set(leafId, (held.get(leafId) ?? 0) + 1);
+    for (const { leafId } of catalog.schema.partitions(database.name))
+      held.set(leafId, (held.get(leafId) ?? 0) + 1);
   }
   catalog.schema.createDatabase(name, placePartitions(Number(count), leafIds, held));
   await distribution.apply(name, context.signal);

@@ -1,5 +1,5 @@
-import { bindTableDefinition } from '@millrace/planner/create-table';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { bindTableDefinition } from '@millrace/planner/create-table';
 import { databaseOf, refuseInformationSchema } from './names.ts';
 import { done, type StatementHandler } from './statement-handler.ts';
 

@@ -9,7 +9,11 @@ export const runDelete: StatementHandler<'delete'> = async (statement, context) 
   const { services, session, signal } = context;
   const affected = await replanOnSchemaChange(signal, async () => {
     const plan = await planChange(context, (bind, results) => planDelete(statement, bind, results));
-    return changeRows(changeOfDelete(plan), { ...services, map: services.catalog.schema }, changeSettings(context));
+    return changeRows(
+      changeOfDelete(plan),
+      { ...services, map: services.catalog.schema },
+      changeSettings(context),
+    );
   });
   noteWrite(session);
   return changed(affected);

@@ -18,7 +18,10 @@ export const runDropTable: StatementHandler<'dropTable'> = async (statement, con
   for (const { database, table } of found) {
     const [user] = pipelines.pipelinesInto(database.id, table.name);
     if (user !== undefined) {
-      throw new MillraceError('TABLE_IN_USE', `pipeline '${user}' loads into table '${database.name}.${table.name}'`);
+      throw new MillraceError(
+        'TABLE_IN_USE',
+        `pipeline '${user}' loads into table '${database.name}.${table.name}'`,
+      );
     }
   }
   for (const { database, table } of found) {

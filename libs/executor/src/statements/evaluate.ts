@@ -1,7 +1,7 @@
 import { planSelect } from '@millrace/planner/plan-statement';
 import type { Expression } from '@millrace/sql/ast/expression';
 import type { Query } from '@millrace/sql/ast/query';
-import { valueAt, type ScalarValue } from '@millrace/values/column-batch';
+import { type ScalarValue, valueAt } from '@millrace/values/column-batch';
 import type { StatementContext } from './statement-handler.ts';
 
 /** The value of an expression without columns. Literals are read off; the rest is planned and run like SELECT. */
@@ -19,7 +19,10 @@ export async function evaluate(expression: Expression, context: StatementContext
   }
 }
 
-async function evaluateQuery(query: Query, { services, bind, views, signal }: StatementContext): Promise<ScalarValue> {
+async function evaluateQuery(
+  query: Query,
+  { services, bind, views, signal }: StatementContext,
+): Promise<ScalarValue> {
   const { batches } = await services.runner.run(planSelect(query, bind()), views, signal);
   let value: ScalarValue = null;
   for await (const { columns } of batches) {

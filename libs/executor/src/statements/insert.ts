@@ -14,7 +14,11 @@ export const runInsert: StatementHandler<'insert'> = async (statement, context) 
   const lastInsertId = firstGenerated ?? 0n;
   if (firstGenerated !== undefined) session.lastInsertId = firstGenerated;
   if (skippedRows > 0n) {
-    session.warn({ level: 'Warning', code: 1062, message: `${skippedRows} rows with a duplicate key were left out` });
+    session.warn({
+      level: 'Warning',
+      code: 1062,
+      message: `${skippedRows} rows with a duplicate key were left out`,
+    });
   }
   const info = `Records: ${rowCount}  Duplicates: ${duplicatesOf(outcome, statement.replace)}  Warnings: ${session.warnings.length}`;
   const isSingleRow = statement.source.kind === 'values' && statement.source.rows.length <= 1;

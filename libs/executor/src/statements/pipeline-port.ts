@@ -33,7 +33,11 @@ export interface PipelinePort {
     scope: PipelineScope,
   ): Promise<ForegroundResult>;
   startAll(which: 'all' | 'failed', scope: PipelineScope): Promise<void>;
-  stop(name: string, options: { readonly ifRunning: boolean; readonly detach: boolean }, scope: PipelineScope): Promise<void>;
+  stop(
+    name: string,
+    options: { readonly ifRunning: boolean; readonly detach: boolean },
+    scope: PipelineScope,
+  ): Promise<void>;
   stopAll(scope: PipelineScope): Promise<void>;
   drop(name: string, options: { readonly ifExists: boolean }, scope: PipelineScope): Promise<void>;
   /** Stops and drops every pipeline of a database that is being dropped. */

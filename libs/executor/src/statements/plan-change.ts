@@ -26,7 +26,10 @@ function isInitPlans(plan: { readonly kind: string }): plan is InitPlans {
   return plan.kind === 'initPlans';
 }
 
-async function resultOf(plan: SelectPlan, { services, views, signal }: StatementContext): Promise<InitResult> {
+async function resultOf(
+  plan: SelectPlan,
+  { services, views, signal }: StatementContext,
+): Promise<InitResult> {
   const { batches } = await services.runner.run(plan, views, signal);
   const rows: ScalarValue[][] = [];
   for await (const batch of batches) rows.push(...rowsOf(batch));

@@ -57,7 +57,10 @@ function setNames({ characterSet, collation }: SetNames, { session: { variables 
   for (const name of ['character_set_client', 'character_set_connection', 'character_set_results']) {
     variables.set(name, checked);
   }
-  variables.set('collation_connection', collation ?? (checked === undefined ? undefined : `${String(checked)}_general_ci`));
+  variables.set(
+    'collation_connection',
+    collation ?? (checked === undefined ? undefined : `${String(checked)}_general_ci`),
+  );
 }
 
 /** Every statement reads what was committed when it began, so all levels are accepted and READ COMMITTED is what runs. */

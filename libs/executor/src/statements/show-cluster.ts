@@ -2,7 +2,14 @@ import type { ObjectName } from '@millrace/sql/ast/node';
 import type { Limit } from '@millrace/sql/ast/query';
 import type { ResultColumn } from '@millrace/values/column-batch';
 import * as cluster from '../information-schema/cluster-views.ts';
-import { doubleColumn, integerColumn, longTextColumn, textColumn, unsignedColumn, type VirtualTable } from '../queries/virtual-table.ts';
+import {
+  doubleColumn,
+  integerColumn,
+  longTextColumn,
+  textColumn,
+  unsignedColumn,
+  type VirtualTable,
+} from '../queries/virtual-table.ts';
 import { evaluate } from './evaluate.ts';
 import { databaseOf } from './names.ts';
 import type { StatementContext } from './statement-handler.ts';
@@ -107,7 +114,10 @@ export function showProcesslist(context: StatementContext): VirtualTable {
 
 const variableColumns: readonly ResultColumn[] = [textColumn('Variable_name'), longTextColumn('Value')];
 
-export function showVariables({ services, session }: StatementContext, scope: 'session' | 'global'): VirtualTable {
+export function showVariables(
+  { services, session }: StatementContext,
+  scope: 'session' | 'global',
+): VirtualTable {
   const values = scope === 'global' ? services.globals : session.variables;
   return { columns: variableColumns, rows: cluster.variableRows((name) => values.get(name)) };
 }
@@ -126,9 +136,7 @@ export async function showWarnings(
   const count = limit === undefined ? all.length : await countOf(limit.count, context);
   return {
     columns: [textColumn('Level'), unsignedColumn('Code'), longTextColumn('Message')],
-    rows: all
-      .slice(offset, offset + count)
-      .map(({ level, code, message }) => [level, BigInt(code), message]),
+    rows: all.slice(offset, offset + count).map(({ level, code, message }) => [level, BigInt(code), message]),
   };
 }
 
@@ -153,7 +161,10 @@ export async function showCreatePipeline(
   extended: boolean,
 ): Promise<VirtualTable> {
   const database = databaseOf(context, name.database);
-  const text = await context.services.pipelines.showCreate(name.name, extended, { database, signal: context.signal });
+  const text = await context.services.pipelines.showCreate(name.name, extended, {
+    database,
+    signal: context.signal,
+  });
   return { columns: [textColumn('Pipeline'), longTextColumn('Create Pipeline')], rows: [[name.name, text]] };
 }
 
@@ -175,4 +186,3 @@ export function showNone(context: StatementContext, kind: string): VirtualTable 
 export function showEmpty(...columns: readonly string[]): VirtualTable {
   return { columns: columns.map(textColumn), rows: [] };
 }
-

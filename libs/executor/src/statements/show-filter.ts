@@ -49,7 +49,9 @@ async function filteredByCondition(
   const plan = planSelect(selectFromAnswer(condition), {
     ...bind,
     virtualView: (name) =>
-      name.toUpperCase() === answerName ? { name: answerName, columns: table.columns } : bind.virtualView(name),
+      name.toUpperCase() === answerName
+        ? { name: answerName, columns: table.columns }
+        : bind.virtualView(name),
   });
   const views = (name: string) => (name === answerName ? table : context.views(name));
   return { kind: 'rows', ...(await context.services.runner.run(plan, views, context.signal)) };

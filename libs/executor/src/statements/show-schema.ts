@@ -1,13 +1,25 @@
 import type { TableDefinition } from '@millrace/catalog/definitions';
-import { formatCreateTable } from '@millrace/planner/create-table';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { formatCreateTable } from '@millrace/planner/create-table';
 import type { ObjectName } from '@millrace/sql/ast/node';
 import type { ScalarValue } from '@millrace/values/column-batch';
 import { formatSqlType } from '@millrace/values/sql-type';
 import { extraOf, factsOf, keyMark, shownDefault } from '../information-schema/column-facts.ts';
-import { informationSchemaName, informationView, informationViews, isInformationSchema } from '../information-schema/information-schema.ts';
+import {
+  informationSchemaName,
+  informationView,
+  informationViews,
+  isInformationSchema,
+} from '../information-schema/information-schema.ts';
 import { indexEntries, storageType } from '../information-schema/schema-views.ts';
-import { datetimeColumn, integerColumn, longTextColumn, textColumn, unsignedColumn, type VirtualTable } from '../queries/virtual-table.ts';
+import {
+  datetimeColumn,
+  integerColumn,
+  longTextColumn,
+  textColumn,
+  unsignedColumn,
+  type VirtualTable,
+} from '../queries/virtual-table.ts';
 import { databaseNameOf, databaseOf, tableOf } from './names.ts';
 import type { StatementContext } from './statement-handler.ts';
 
@@ -84,9 +96,15 @@ export function showTableStatus(context: StatementContext, databaseName: string 
       textColumn('Engine'),
       unsignedColumn('Version'),
       textColumn('Row_format'),
-      ...['Rows', 'Avg_row_length', 'Data_length', 'Max_data_length', 'Index_length', 'Data_free', 'Auto_increment'].map(
-        unsignedColumn,
-      ),
+      ...[
+        'Rows',
+        'Avg_row_length',
+        'Data_length',
+        'Max_data_length',
+        'Index_length',
+        'Data_free',
+        'Auto_increment',
+      ].map(unsignedColumn),
       ...['Create_time', 'Update_time', 'Check_time'].map(datetimeColumn),
       textColumn('Collation'),
       unsignedColumn('Checksum'),
@@ -114,11 +132,20 @@ export function showColumns(context: StatementContext, name: ObjectName, full: b
   if (!full) {
     return {
       columns: ['Field', 'Type', 'Null', 'Key', 'Default', 'Extra'].map(textColumn),
-      rows: rows.map(({ field, type, nullable, key, value, extra }) => [field, type, nullable, key, value, extra]),
+      rows: rows.map(({ field, type, nullable, key, value, extra }) => [
+        field,
+        type,
+        nullable,
+        key,
+        value,
+        extra,
+      ]),
     };
   }
   return {
-    columns: ['Field', 'Type', 'Collation', 'Null', 'Key', 'Default', 'Extra', 'Privileges', 'Comment'].map(textColumn),
+    columns: ['Field', 'Type', 'Collation', 'Null', 'Key', 'Default', 'Extra', 'Privileges', 'Comment'].map(
+      textColumn,
+    ),
     rows: rows.map((row) => [
       row.field,
       row.type,

@@ -21,7 +21,8 @@ const answers: { readonly [Kind in ShowSubjectKind]: Answer<Kind> } = {
   indexes: ({ table }, context) => schema.showIndexes(context, table),
   createTable: ({ table }, context) => schema.showCreateTable(context, table),
   createDatabase: ({ database }, context) => schema.showCreateDatabase(context, database),
-  createPipeline: ({ pipeline, extended }, context) => cluster.showCreatePipeline(context, pipeline, extended),
+  createPipeline: ({ pipeline, extended }, context) =>
+    cluster.showCreatePipeline(context, pipeline, extended),
   pipelines: ({ database }, context) => cluster.showPipelines(context, database),
   partitions: ({ database }, context) => cluster.showPartitions(context, database),
   warnings: ({ limit }, context) => cluster.showWarnings(context, false, limit),
@@ -65,11 +66,21 @@ const answers: { readonly [Kind in ShowSubjectKind]: Answer<Kind> } = {
   aggregates: (_subject, context) => cluster.showNone(context, 'Aggregates'),
   functionStatus: () => cluster.showEmpty(...routineStatusColumns),
   procedureStatus: () => cluster.showEmpty(...routineStatusColumns),
-  triggers: () => cluster.showEmpty('Trigger', 'Event', 'Table', 'Statement', 'Timing', 'Created', 'sql_mode', 'Definer'),
+  triggers: () =>
+    cluster.showEmpty('Trigger', 'Event', 'Table', 'Statement', 'Timing', 'Created', 'sql_mode', 'Definer'),
   events: () => cluster.showEmpty('Db', 'Name', 'Definer', 'Time zone', 'Type', 'Execute at', 'Status'),
 };
 
-const routineStatusColumns = ['Db', 'Name', 'Type', 'Definer', 'Modified', 'Created', 'Security_type', 'Comment'];
+const routineStatusColumns = [
+  'Db',
+  'Name',
+  'Type',
+  'Definer',
+  'Modified',
+  'Created',
+  'Security_type',
+  'Comment',
+];
 
 export const runShow: StatementHandler<'show'> = async ({ subject, filter }, context) => {
   // The table ties each kind to its own subject; indexing by a union loses that.

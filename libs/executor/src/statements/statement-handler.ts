@@ -1,14 +1,14 @@
 import type { CatalogStore } from '@millrace/catalog/catalog-store';
 import type { BindContext } from '@millrace/planner/bind-context';
-import type { Statement, StatementKind, StatementOf } from '@millrace/sql/ast/statement';
 import type { Logger } from '@millrace/runtime/logger';
+import type { Statement, StatementKind, StatementOf } from '@millrace/sql/ast/statement';
 import type { AutoIncrement } from '../changes/auto-increment.ts';
 import type { InsertRows } from '../changes/insert-rows.ts';
 import type { NodeRegistry } from '../cluster/node-registry.ts';
 import type { SchemaDistribution } from '../cluster/schema-distribution.ts';
 import type { ViewScope } from '../information-schema/information-view.ts';
-import { batchesOf, type VirtualTable } from '../queries/virtual-table.ts';
 import type { RowStream, SelectRunner, ViewSource } from '../queries/select-runner.ts';
+import { batchesOf, type VirtualTable } from '../queries/virtual-table.ts';
 import type { ProcessList } from '../sessions/process-list.ts';
 import type { SessionState } from '../sessions/session-state.ts';
 import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
@@ -73,4 +73,3 @@ export function rowsOutcome(table: VirtualTable): StatementOutcome {
 async function* asyncOf<T>(items: Iterable<T>): AsyncGenerator<T> {
   yield* items;
 }
-

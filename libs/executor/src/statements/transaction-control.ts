@@ -17,7 +17,10 @@ export const runRollback: StatementHandler<'rollback'> = async (_statement, { se
   const { transaction } = session;
   session.transaction = 'none';
   if (transaction === 'written') {
-    throw new MillraceError('SQL_UNSUPPORTED', 'ROLLBACK of changes is not supported yet: they were committed one by one');
+    throw new MillraceError(
+      'SQL_UNSUPPORTED',
+      'ROLLBACK of changes is not supported yet: they were committed one by one',
+    );
   }
   return done;
 };

@@ -9,8 +9,15 @@ export const runUpdate: StatementHandler<'update'> = async (statement, context) 
   const { services, session, signal } = context;
   const affected = await replanOnSchemaChange(signal, async () => {
     const plan = await planChange(context, (bind, results) => planUpdate(statement, bind, results));
-    return changeRows(changeOfUpdate(plan), { ...services, map: services.catalog.schema }, changeSettings(context));
+    return changeRows(
+      changeOfUpdate(plan),
+      { ...services, map: services.catalog.schema },
+      changeSettings(context),
+    );
   });
   noteWrite(session);
-  return changed(affected, `Rows matched: ${affected}  Changed: ${affected}  Warnings: ${session.warnings.length}`);
+  return changed(
+    affected,
+    `Rows matched: ${affected}  Changed: ${affected}  Warnings: ${session.warnings.length}`,
+  );
 };

@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createWriteStream, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { openEngine, type Engine, type EngineConnection } from '@millrace/engine/duckdb-instance';
+import { type Engine, type EngineConnection, openEngine } from '@millrace/engine/duckdb-instance';
 import { duckdbTypeOf } from '@millrace/engine/duckdb-type';
 import { readParquetExpression, writeParquet } from '@millrace/engine/parquet';
 import { quoteIdentifier } from '@millrace/engine/sql-text';
@@ -153,7 +153,9 @@ export class FakeLeaf {
           const columns = table.columns.map(
             ({ name, type }) => `${quoteIdentifier(name)} ${duckdbTypeOf(typeFromProto(type))}`,
           );
-          const keys = table.uniqueKeys.map((key) => `UNIQUE (${key.columns.map(quoteIdentifier).join(', ')})`);
+          const keys = table.uniqueKeys.map(
+            (key) => `UNIQUE (${key.columns.map(quoteIdentifier).join(', ')})`,
+          );
           await connection.run(
             `CREATE TABLE IF NOT EXISTS ${tableName(table.tableId, ordinal)} (${[...columns, ...keys].join(', ')})`,
           );
@@ -170,7 +172,8 @@ export class FakeLeaf {
     let key = '';
     const chunks = async function* () {
       for await (const { part } of requests) {
-        if (part?.$case === 'header') key = `${part.header.transactionId}/${part.header.partition?.ordinal}/${part.header.slice}`;
+        if (part?.$case === 'header')
+          key = `${part.header.transactionId}/${part.header.partition?.ordinal}/${part.header.slice}`;
         if (part?.$case === 'chunk') yield part.chunk;
       }
     };
@@ -184,15 +187,21 @@ export class FakeLeaf {
     this.prepareError = undefined;
     if (error !== undefined) throw error;
     const version = this.#schemas.get(request.partition?.databaseId ?? 0n)?.version;
-    if (version !== request.schemaVersion) throw new MillraceError('SCHEMA_CHANGED', `leaf has version ${version}`);
+    if (version !== request.schemaVersion)
+      throw new MillraceError('SCHEMA_CHANGED', `leaf has version ${version}`);
     if (request.onePhase) return { affectedRows: await this.#apply(request), skippedRows: 0n };
-    this.#prepared.set(request.transactionId, [...(this.#prepared.get(request.transactionId) ?? []), request]);
+    this.#prepared.set(request.transactionId, [
+      ...(this.#prepared.get(request.transactionId) ?? []),
+      request,
+    ]);
     return { affectedRows: 1n, skippedRows: 0n };
   }
 
   async #decide(transactionId: bigint, decision: Decision): Promise<Record<string, never>> {
     await this.beforeDecide();
-    this.decisions.push(`${decision === Decision.COMMIT ? 'commit' : 'abort'} ${transactionId & 0xffffffffn}`);
+    this.decisions.push(
+      `${decision === Decision.COMMIT ? 'commit' : 'abort'} ${transactionId & 0xffffffffn}`,
+    );
     const prepared = this.#prepared.get(transactionId) ?? [];
     if (decision === Decision.COMMIT) for (const request of prepared) await this.#apply(request);
     this.#prepared.delete(transactionId);
@@ -203,7 +212,8 @@ export class FakeLeaf {
     let affected = 0;
     const ordinal = partition?.ordinal ?? 0;
     await this.#onConnection(async (connection) => {
-      for (const operation of operations) affected += await connection.run(this.#sqlOf(operation, transactionId, ordinal));
+      for (const operation of operations)
+        affected += await connection.run(this.#sqlOf(operation, transactionId, ordinal));
     });
     return BigInt(affected);
   }
@@ -216,7 +226,9 @@ export class FakeLeaf {
       }
       case 'update': {
         const { tableId, assignments, predicate } = operation.update;
-        const set = assignments.map(({ column, expression }) => `${quoteIdentifier(column)} = ${expression}`).join(', ');
+        const set = assignments
+          .map(({ column, expression }) => `${quoteIdentifier(column)} = ${expression}`)
+          .join(', ');
         return `UPDATE ${tableName(tableId, ordinal)} SET ${set} WHERE ${predicate || 'true'}`;
       }
       case 'delete':
@@ -233,7 +245,8 @@ export class FakeLeaf {
     this.queryError = undefined;
     if (error !== undefined) throw error;
     const schema = this.#schemas.get(request.databaseId);
-    if (schema?.version !== request.schemaVersion) throw new MillraceError('SCHEMA_CHANGED', 'another version');
+    if (schema?.version !== request.schemaVersion)
+      throw new MillraceError('SCHEMA_CHANGED', 'another version');
     const sql = request.sql
       .map(({ part }) => {
         if (part?.$case === 'text') return part.text;

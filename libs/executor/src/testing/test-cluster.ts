@@ -107,7 +107,7 @@ export class TestCluster {
     this.registry.close();
     this.#server.stop();
     await this.coordinator.stop();
-    this.#mergeEngine.close();
+    await this.#mergeEngine.close();
     this.#channels.close();
     this.catalog.close();
     this.#engine.close();

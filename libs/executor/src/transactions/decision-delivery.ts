@@ -53,7 +53,13 @@ export class DecisionDelivery {
           signal,
           isRetryable: (error) => decision === 'commit' || !isMillraceError(error, 'LEAF_UNAVAILABLE'),
           onRetry: (error, attempt) => {
-            this.#logger.warn('transaction outcome not delivered yet', { transactionId, decision, leafId, attempt, error });
+            this.#logger.warn('transaction outcome not delivered yet', {
+              transactionId,
+              decision,
+              leafId,
+              attempt,
+              error,
+            });
           },
         },
         () => this.#leaves.connected(leafId).decide(transactionId, decision, signal),

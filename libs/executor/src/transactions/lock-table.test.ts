@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LockTable, type LockMode, type LockRequest } from './lock-table.ts';
+import { type LockMode, type LockRequest, LockTable } from './lock-table.ts';
 
 const forever = { timeoutMs: 60_000, signal: new AbortController().signal };
 
@@ -10,7 +10,10 @@ function lock(mode: LockMode, ordinal = 0, tableId = 1n): LockRequest {
 
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   const pending = Symbol('pending');
-  return (await Promise.race([promise, new Promise((resolve) => setImmediate(() => resolve(pending)))])) === pending;
+  return (
+    (await Promise.race([promise, new Promise((resolve) => setImmediate(() => resolve(pending)))])) ===
+    pending
+  );
 }
 
 describe('LockTable', () => {
@@ -68,32 +71,35 @@ describe('LockTable', () => {
       mode: fc.constantFrom<LockMode>('shared', 'exclusive'),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(request, { minLength: 1, maxLength: 4 }), { maxLength: 12 }), async (all) => {
-        const locks = new LockTable();
-        const holders = new Map<string, LockMode[]>();
-        await Promise.all(
-          all.map(async (requests) => {
-            const release = await locks.acquire(requests, forever);
-            const mine = new Map<string, LockMode>();
-            for (const { tableId, ordinal, mode } of requests) {
-              const key = `${tableId}/${ordinal}`;
-              if (mine.get(key) !== 'exclusive') mine.set(key, mode);
-            }
-            for (const [key, mode] of mine) {
-              const others = holders.get(key) ?? [];
-              if (mode === 'exclusive') expect(others).toEqual([]);
-              else expect(others).not.toContain('exclusive');
-              holders.set(key, [...others, mode]);
-            }
-            await new Promise((resolve) => setImmediate(resolve));
-            for (const [key, mode] of mine) {
-              const left = holders.get(key) ?? [];
-              left.splice(left.indexOf(mode), 1);
-            }
-            release();
-          }),
-        );
-      }),
+      fc.asyncProperty(
+        fc.array(fc.array(request, { minLength: 1, maxLength: 4 }), { maxLength: 12 }),
+        async (all) => {
+          const locks = new LockTable();
+          const holders = new Map<string, LockMode[]>();
+          await Promise.all(
+            all.map(async (requests) => {
+              const release = await locks.acquire(requests, forever);
+              const mine = new Map<string, LockMode>();
+              for (const { tableId, ordinal, mode } of requests) {
+                const key = `${tableId}/${ordinal}`;
+                if (mine.get(key) !== 'exclusive') mine.set(key, mode);
+              }
+              for (const [key, mode] of mine) {
+                const others = holders.get(key) ?? [];
+                if (mode === 'exclusive') expect(others).toEqual([]);
+                else expect(others).not.toContain('exclusive');
+                holders.set(key, [...others, mode]);
+              }
+              await new Promise((resolve) => setImmediate(resolve));
+              for (const [key, mode] of mine) {
+                const left = holders.get(key) ?? [];
+                left.splice(left.indexOf(mode), 1);
+              }
+              release();
+            }),
+          );
+        },
+      ),
       { numRuns: 50 },
     );
   });

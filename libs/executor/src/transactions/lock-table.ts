@@ -102,7 +102,11 @@ export class LockTable {
   #grant(key: string): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
-    for (let first = entry.queue[0]; first !== undefined && isFree(entry, first.mode); first = entry.queue[0]) {
+    for (
+      let first = entry.queue[0];
+      first !== undefined && isFree(entry, first.mode);
+      first = entry.queue[0]
+    ) {
       entry.queue.shift();
       hold(entry, first.mode);
       first.grant();
@@ -130,7 +134,9 @@ function ordered(
     if (strongest.get(key)?.mode !== 'exclusive') strongest.set(key, request);
   }
   return [...strongest.entries()]
-    .sort(([, a], [, b]) => (a.tableId === b.tableId ? a.ordinal - b.ordinal : a.tableId < b.tableId ? -1 : 1))
+    .sort(([, a], [, b]) =>
+      a.tableId === b.tableId ? a.ordinal - b.ordinal : a.tableId < b.tableId ? -1 : 1,
+    )
     .map(([key, request]) => ({ key, mode: request.mode, request }));
 }
 

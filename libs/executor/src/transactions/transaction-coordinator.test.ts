@@ -3,7 +3,11 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 import { silentLogger } from '@millrace/runtime/logger';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Decision, LeafClient, Leaves, PrepareOrder, PrepareVote } from '../leaves/leaf-port.ts';
-import { TransactionCoordinator, type TransactionCrashPoint, type TransactionRequest } from './transaction-coordinator.ts';
+import {
+  TransactionCoordinator,
+  type TransactionCrashPoint,
+  type TransactionRequest,
+} from './transaction-coordinator.ts';
 
 /** A leaf that notes what it is told. */
 class StubLeaf {
@@ -220,27 +224,33 @@ describe('TransactionCoordinator', () => {
     expect(coordinator.resolve(transactionId)).toBe('aborted');
   });
 
-  it.each(['before-prepare', 'after-prepare'] as const)('forgets a transaction that crashed %s', async (point) => {
-    crashAt = point;
-    coordinator.run(request(['a', 'b'])).catch(() => {});
-    await expect.poll(() => crashes.at(-1)).toBe(point);
-    const restarted = start(2n);
-    restarted.recover();
-    expect(restarted.resolve((1n << 32n) + 1n)).toBe('aborted');
-    await restarted.stop();
-  });
+  it.each(['before-prepare', 'after-prepare'] as const)(
+    'forgets a transaction that crashed %s',
+    async (point) => {
+      crashAt = point;
+      coordinator.run(request(['a', 'b'])).catch(() => {});
+      await expect.poll(() => crashes.at(-1)).toBe(point);
+      const restarted = start(2n);
+      restarted.recover();
+      expect(restarted.resolve((1n << 32n) + 1n)).toBe('aborted');
+      await restarted.stop();
+    },
+  );
 
-  it.each(['after-decision', 'after-first-apply'] as const)('finishes a transaction that crashed %s', async (point) => {
-    crashAt = point;
-    coordinator.run(request(['a', 'b'])).catch(() => {});
-    await expect.poll(() => crashes.at(-1)).toBe(point);
-    crashAt = undefined;
-    const restarted = start(2n);
-    expect(restarted.resolve((1n << 32n) + 1n)).toBe('committed');
-    restarted.recover();
-    await expect.poll(() => [leaf('a').log.at(-1), leaf('b').log.at(-1)]).toEqual(['commit', 'commit']);
-    expect((await restarted.run(request(['a']))).transactionId >> 32n).toBe(2n);
-    await restarted.stop();
-    expect(catalog.decisions.undelivered()).toEqual([]);
-  });
+  it.each(['after-decision', 'after-first-apply'] as const)(
+    'finishes a transaction that crashed %s',
+    async (point) => {
+      crashAt = point;
+      coordinator.run(request(['a', 'b'])).catch(() => {});
+      await expect.poll(() => crashes.at(-1)).toBe(point);
+      crashAt = undefined;
+      const restarted = start(2n);
+      expect(restarted.resolve((1n << 32n) + 1n)).toBe('committed');
+      restarted.recover();
+      await expect.poll(() => [leaf('a').log.at(-1), leaf('b').log.at(-1)]).toEqual(['commit', 'commit']);
+      expect((await restarted.run(request(['a']))).transactionId >> 32n).toBe(2n);
+      await restarted.stop();
+      expect(catalog.decisions.undelivered()).toEqual([]);
+    },
+  );
 });

@@ -15,7 +15,11 @@ import {
 } from './transaction-state.ts';
 
 /** Places where a test may end the process. */
-export type TransactionCrashPoint = 'before-prepare' | 'after-prepare' | 'after-decision' | 'after-first-apply';
+export type TransactionCrashPoint =
+  | 'before-prepare'
+  | 'after-prepare'
+  | 'after-decision'
+  | 'after-first-apply';
 
 /** One partition that a transaction writes. */
 export interface Participant {
@@ -134,7 +138,10 @@ export class TransactionCoordinator {
     const leafIds = [...new Set(request.participants.map((participant) => participant.leafId))];
     let release: () => void;
     try {
-      release = await this.#locks.acquire(request.locks, { timeoutMs: request.lockWaitMs, signal: request.signal });
+      release = await this.#locks.acquire(request.locks, {
+        timeoutMs: request.lockWaitMs,
+        signal: request.signal,
+      });
     } catch (error) {
       await this.abandon(transactionId, leafIds);
       throw error;
@@ -217,7 +224,15 @@ export class TransactionCoordinator {
     let firstError: unknown;
     const votes = await Promise.all(
       request.participants.map(async ({ databaseId, ordinal, operations }, index) => {
-        const order = { transactionId: id, databaseId, ordinal, schemaVersion, operations, onePhase, lockWaitMs };
+        const order = {
+          transactionId: id,
+          databaseId,
+          ordinal,
+          schemaVersion,
+          operations,
+          onePhase,
+          lockWaitMs,
+        };
         try {
           return (await clients[index]?.prepare(order, signal)) ?? noVote;
         } catch (error) {
@@ -283,7 +298,9 @@ function isEnd(state: TransactionState): boolean {
 /** Whether the participant may have applied a one-phase commit although the call failed. */
 function mayHaveApplied(error: unknown): error is MillraceError {
   if (!isMillraceError(error)) return false;
-  return error.code === 'LEAF_UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED' || error.code === 'QUERY_KILLED';
+  return (
+    error.code === 'LEAF_UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED' || error.code === 'QUERY_KILLED'
+  );
 }
 
 function outcomeUnknown(error: MillraceError): MillraceError {

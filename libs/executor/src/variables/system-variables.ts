@@ -3,7 +3,8 @@ import type { ScalarValue } from '@millrace/values/column-batch';
 /** The server's name for itself where clients compare versions. */
 export const mysqlVersion = '5.7.32';
 export const memsqlVersion = '8.1.0';
-export const versionComment = 'Millrace source distribution (compatible; MySQL Enterprise & MySQL Commercial)';
+export const versionComment =
+  'Millrace source distribution (compatible; MySQL Enterprise & MySQL Commercial)';
 
 /** How a variable's values are checked, stored and shown. Booleans are stored as 1 and 0 and shown as ON and OFF. */
 export type VariableKind = 'boolean' | 'integer' | 'double' | 'text';
@@ -168,7 +169,11 @@ const accepted = {
   error_count: integer(0n),
 } as const satisfies Record<string, SystemVariable>;
 
-export const systemVariables: Readonly<Record<string, SystemVariable>> = { ...effective, ...identity, ...accepted };
+export const systemVariables: Readonly<Record<string, SystemVariable>> = {
+  ...effective,
+  ...identity,
+  ...accepted,
+};
 
 /** As SHOW VARIABLES prints a value. */
 export function shownValue(variable: SystemVariable, value: ScalarValue): string {

@@ -103,7 +103,8 @@ export function variableOf(name: string): SystemVariable | undefined {
 
 function writable(name: string): SystemVariable {
   const variable = variableOf(name);
-  if (variable === undefined) throw new MillraceError('VARIABLE_UNKNOWN', `unknown system variable '${name}'`);
+  if (variable === undefined)
+    throw new MillraceError('VARIABLE_UNKNOWN', `unknown system variable '${name}'`);
   if (variable.readOnly) throw new MillraceError('VARIABLE_VALUE', `variable '${name}' is read only`);
   return variable;
 }
@@ -118,9 +119,11 @@ function checkedValue(name: string, variable: SystemVariable, value: ScalarValue
       throw wrongValue(name, value);
     }
     case 'integer': {
-      if (value === null || value instanceof Uint8Array || !/^-?\d+$/.test(String(value))) throw wrongValue(name, value);
+      if (value === null || value instanceof Uint8Array || !/^-?\d+$/.test(String(value)))
+        throw wrongValue(name, value);
       const number = BigInt(value);
-      if (number < (variable.min ?? number) || number > (variable.max ?? number)) throw wrongValue(name, value);
+      if (number < (variable.min ?? number) || number > (variable.max ?? number))
+        throw wrongValue(name, value);
       return number;
     }
     case 'double':
@@ -128,12 +131,16 @@ function checkedValue(name: string, variable: SystemVariable, value: ScalarValue
       return Number(value);
     case 'text': {
       const text = String(value);
-      if (variable.values !== undefined && !variable.values.includes(text.toLowerCase())) throw wrongValue(name, value);
+      if (variable.values !== undefined && !variable.values.includes(text.toLowerCase()))
+        throw wrongValue(name, value);
       return text;
     }
   }
 }
 
 function wrongValue(name: string, value: ScalarValue): MillraceError {
-  return new MillraceError('VARIABLE_VALUE', `variable '${name}' cannot be set to ${value === null ? 'NULL' : `'${String(value)}'`}`);
+  return new MillraceError(
+    'VARIABLE_VALUE',
+    `variable '${name}' cannot be set to ${value === null ? 'NULL' : `'${String(value)}'`}`,
+  );
 }
