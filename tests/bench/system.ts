@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { Cluster } from '../support/cluster.ts';
 import type { SqlClient } from '../support/sql-client.ts';
 import { startStandalone } from '../support/standalone.ts';
@@ -11,8 +10,38 @@ export interface System extends AsyncDisposable {
   connect(database?: string): Promise<SqlClient>;
 }
 
-export async function startSystem({ mode, profileDir }: BenchOptions): Promise<System> {
-  // Services inherit this process's environment; the flag makes each write its profile when it ends in order.
-  const profile = profileDir === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDir}` };
-  return mode === 'standalone' ? standaloneSystem(profile) : clusterSystem(profile);
+export async function startSystem(options: BenchOptions): Promise<System> {
+  return options.mode === 'standalone' ? standaloneSystem() : clusterSystem(options.profileDir);
+}
+
+async function standaloneSystem(): Promise<System> {
+  const standalone = await startStandalone();
+  return {
+    processes: [{ name: 'standalone', pid: standalone.process.pid }],
+    connect: (database) => standalone.connect(database),
+    [Symbol.asyncDispose]: () => standalone[Symbol.asyncDispose](),
+  };
+}
+
+async function clusterSystem(profileDir: string | undefined): Promise<System> {
+  const cluster = await Cluster.start();
+  if (profileDir !== undefined) await profileServices(cluster, profileDir);
+  return {
+    processes: cluster.names.map((name) => ({ name, pid: cluster.process(name).pid })),
+    connect: (database) => cluster.connect(database),
+    async [Symbol.asyncDispose]() {
+      // A profile is written by a process that ends in order, not by one that is killed.
+      if (profileDir !== undefined)
+        await Promise.all(cluster.names.map((name) => cluster.process(name).stop()));
+      await cluster[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function profileServices(cluster: Cluster, directory: string): Promise<void> {
+  for (const name of cluster.names) {
+    const flags = ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-name=${name}.cpuprofile`];
+    await cluster.process(name).stop();
+    await cluster.start(name, { NODE_OPTIONS: flags.join(' ') });
+  }
 }
