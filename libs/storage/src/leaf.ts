@@ -37,6 +37,7 @@ import type { RedoRecord, RowCounts } from './transactions/operation.ts';
 import type { PrepareOptions } from './transactions/participant.ts';
 import { type Decision, type Outcome, Participants } from './transactions/participants.ts';
 import { type StagedSlice, StagingArea } from './transactions/staging-area.ts';
+import { WriteConnections } from './transactions/write-connections.ts';
 
 export interface LeafOptions {
   readonly dataDir: string;
@@ -114,13 +115,14 @@ export class Leaf {
     const pool = { connectionsMax: options.queriesMax ?? 8, waitingMax: options.queriesWaitingMax ?? 256 };
     const queries = new QueryRunner(engine, pool, this.#readers, this.#layout.results);
     const staging = new StagingArea(this.#layout);
+    const connections = new WriteConnections(engine);
     const repair = new PartitionRepair(engine, logger, (partition) => participants.suspend(partition));
     const invalidated = (partition: Partition): void => repair.schedule(partition);
     const checkpointerOptions = { ...defaultCheckpointerOptions, ...options.checkpointer };
     const checkpointer = new Checkpointer(engine, checkpointerOptions, logger, invalidated);
     const committed = (partition: Partition): void => checkpointer.schedule(partition);
     const participants: Participants = new Participants(
-      { connect: () => engine.connect(), staging, logger, crashPoint, committed, invalidated },
+      { connections, staging, logger, crashPoint, committed, invalidated },
       {
         resolveOutcomes: options.resolveOutcomes,
         clock: options.clock,
@@ -131,7 +133,16 @@ export class Leaf {
     const connection = await engine.connect();
     // The checkpointer decides when; see there.
     await connection.run(`SET wal_autocheckpoint = '1000TB'`);
-    this.#running = { engine, connection, maintenance, queries, participants, repair, checkpointer };
+    this.#running = {
+      engine,
+      connection,
+      maintenance,
+      queries,
+      participants,
+      repair,
+      checkpointer,
+      connections,
+    };
     await queries.start();
     for (const id of await this.#layout.partitions()) await this.#openPartition(id, this.#running);
     await participants.start((id) => this.#partitions.get(formatPartitionId(id)));
@@ -153,6 +164,7 @@ export class Leaf {
     await running.repair.stop();
     await running.checkpointer.stop();
     await running.participants.stop();
+    running.connections.close();
     await running.maintenance.stop();
     for (const partition of this.#partitions.values())
       await partition.close(running.connection).catch(() => undefined);
@@ -347,6 +359,7 @@ interface RunningLeaf {
   readonly participants: Participants;
   readonly repair: PartitionRepair;
   readonly checkpointer: Checkpointer;
+  readonly connections: WriteConnections;
 }
 
 function needsReference({ tables, ordinals }: ApplySchema): boolean {

@@ -1,6 +1,5 @@
 import { access } from 'node:fs/promises';
 import { isDatabaseInvalidated } from '@millrace/engine/duckdb-error';
-import type { EngineConnection } from '@millrace/engine/duckdb-instance';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
 import type { CrashHook } from '../crash-point.ts';
@@ -16,9 +15,10 @@ import {
   type TransactionEvent,
   type TransactionState,
 } from './transaction-state.ts';
+import type { WriteConnections } from './write-connections.ts';
 
 export interface ParticipantContext {
-  connect(): Promise<EngineConnection>;
+  readonly connections: WriteConnections;
   readonly staging: StagingArea;
   readonly logger: Logger;
   readonly crashPoint: CrashHook;
@@ -208,7 +208,7 @@ export class Participant {
   async #runOperations(signal: AbortSignal): Promise<RowCounts> {
     const { transactionId, operations } = this.record;
     const { staging } = this.#context;
-    const connection = await this.#context.connect();
+    const connection = await this.#context.connections.take();
     const slicePath = (slice: string) => staging.slicePath(transactionId, slice);
     const transaction = new WriteTransaction(connection, transactionId, slicePath, signal);
     this.#open = transaction;
@@ -245,7 +245,7 @@ export class Participant {
     crashPoint('after-apply-commit');
     this.partition.applied.committed(transactionId, this.#counts);
     this.#open = undefined;
-    transaction.connection.close();
+    this.#context.connections.give(transaction.connection);
     this.#unlock();
     this.#context.committed(this.partition);
   }
@@ -314,7 +314,7 @@ export class Participant {
     this.#open = undefined;
     if (transaction !== undefined) {
       await transaction.rollback();
-      transaction.connection.close();
+      this.#context.connections.give(transaction.connection);
     }
   }
 

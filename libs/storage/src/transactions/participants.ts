@@ -199,11 +199,11 @@ export class Participants {
 
   async #prune(partition: Partition): Promise<void> {
     if (!partition.applied.isFull) return;
-    const connection = await this.#context.connect();
+    const connection = await this.#context.connections.take();
     try {
       await partition.applied.prune(connection);
     } finally {
-      connection.close();
+      this.#context.connections.give(connection);
     }
   }
 
