@@ -43,7 +43,9 @@ describe('the view', () => {
   });
 
   it('fits a line where there is no terminal', () => {
-    expect(viewLine(snapshot)).toMatchInlineSnapshot(`"3 s | 2,890 rows loaded | 1,000 rows/s | lag by partition 0 10 | freshness p50 60 ms, p99 110 ms | Impression 2,600, Click 290"`);
+    expect(viewLine(snapshot)).toMatchInlineSnapshot(
+      `"3 s | 2,890 rows loaded | 1,000 rows/s | lag by partition 0 10 | freshness p50 60 ms, p99 110 ms | Impression 2,600, Click 290"`,
+    );
   });
 
   it('says how long events wait when none arrive', () => {

@@ -61,12 +61,17 @@ export class ServerProcess {
 
   /** Waits until the services are ready. */
   async ready(signal: AbortSignal): Promise<ServerPorts> {
-    const late = sleep(startMsMax, signal).then(() => {
+    const waiting = new AbortController();
+    const late = sleep(startMsMax, AbortSignal.any([signal, waiting.signal])).then(() => {
       throw new MillraceError('PEER_UNAVAILABLE', `Millrace is not ready after ${startMsMax / 1000} s`, {
         detail: this.#logTail(),
       });
     });
-    return Promise.race([this.#readPorts(), late, this.failure()]);
+    try {
+      return await Promise.race([this.#readPorts(), late, this.failure()]);
+    } finally {
+      waiting.abort();
+    }
   }
 
   async stop(): Promise<void> {
