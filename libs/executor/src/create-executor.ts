@@ -16,6 +16,7 @@ import { InsertRows } from './changes/insert-rows.ts';
 import { LeafAdmission } from './cluster/leaf-admission.ts';
 import { NodeRegistry } from './cluster/node-registry.ts';
 import { SchemaDistribution } from './cluster/schema-distribution.ts';
+import { hostAndPort } from './information-schema/information-view.ts';
 import { MergeEngine } from './queries/merge-engine.ts';
 import { SelectRunner } from './queries/select-runner.ts';
 import { clusterService } from './services/cluster-service.ts';
@@ -90,9 +91,12 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
 
+  const startedAt = nowMs() / 1_000;
   const globals = new GlobalVariables(catalog.schema, {
-    start_time: nowMs() / 1_000,
-    server_uuid: clusterId,
+    hostname: () => hostAndPort(options.mysqlAddress())[0],
+    port: () => hostAndPort(options.mysqlAddress())[1],
+    server_uuid: () => clusterId,
+    start_time: () => startedAt,
   });
   const channels = new ChannelPool(LeafStub);
   const registry: NodeRegistry = new NodeRegistry({

@@ -13,12 +13,13 @@ const settingPrefix = 'variable/';
 /** The cluster-wide values of the system variables. */
 export class GlobalVariables {
   readonly #store: SettingsStore;
+  readonly #facts: Readonly<Record<string, () => ScalarValue>>;
   readonly #values = new Map<string, ScalarValue>();
 
-  /** `facts` are what only the process knows, such as its port. */
-  constructor(store: SettingsStore, facts: Readonly<Record<string, ScalarValue>>) {
+  /** `facts` are what only the process knows, such as its port; they may change until it is up. */
+  constructor(store: SettingsStore, facts: Readonly<Record<string, () => ScalarValue>>) {
     this.#store = store;
-    for (const [name, value] of Object.entries(facts)) this.#values.set(name, value);
+    this.#facts = facts;
     for (const [key, text] of store.settings()) {
       const name = key.slice(settingPrefix.length);
       const variable = variableOf(name);
@@ -28,7 +29,8 @@ export class GlobalVariables {
   }
 
   get(name: string): ScalarValue {
-    return this.#values.has(name) ? (this.#values.get(name) ?? null) : (variableOf(name)?.value ?? null);
+    const value = this.#facts[name]?.() ?? this.#values.get(name);
+    return value === undefined ? (variableOf(name)?.value ?? null) : value;
   }
 
   integer(name: string): bigint {
@@ -42,11 +44,6 @@ export class GlobalVariables {
     const checked = value === undefined ? variable.value : checkedValue(name, variable, value);
     this.#store.saveSetting(`${settingPrefix}${name}`, String(checked ?? ''));
     this.#values.set(name, checked);
-  }
-
-  /** Replaces a fact that is known only after the start, such as the bound port. */
-  setFact(name: string, value: ScalarValue): void {
-    this.#values.set(name, value);
   }
 }
 
