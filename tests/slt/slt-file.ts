@@ -82,10 +82,13 @@ function parseBlock(lines: readonly string[], start: number): SltBlock {
   return { head, record: { kind: 'query', sql, line, rowsort: query[1] !== undefined, expected } };
 }
 
-/** Rows as the lines of a file. */
+/** Rows as the lines of a file; a line break inside a cell is written as `\n`. */
 export function formatRows(rows: readonly (readonly (string | null)[])[], rowsort: boolean): string[] {
-  const lines = rows.map((row) =>
-    row.map((cell) => (cell === null ? 'NULL' : cell === '' ? '(empty)' : cell)).join('\t'),
-  );
+  const lines = rows.map((row) => row.map(formatCell).join('\t'));
   return rowsort ? lines.sort() : lines;
+}
+
+function formatCell(cell: string | null): string {
+  if (cell === null) return 'NULL';
+  return cell === '' ? '(empty)' : cell.replaceAll('\n', '\\n');
 }

@@ -237,7 +237,9 @@ function numberOrError(name: string, type: SqlType, expression: string): string 
 
 function blobOrError(name: string, bytesMax: number, expression: string): string {
   const raise = raiseColumnError('VALUE_TOO_LONG', name, expression);
-  return `CASE WHEN octet_length(${expression}) > ${bytesMax} THEN ${raise} ELSE ${expression} END`;
+  // The cast is for a column of nothing but NULL, which DuckDB takes for text; texts were made BLOBs before.
+  const bytes = `CAST(${expression} AS BLOB)`;
+  return `CASE WHEN octet_length(${bytes}) > ${bytesMax} THEN ${raise} ELSE ${bytes} END`;
 }
 
 function timeOrError(
