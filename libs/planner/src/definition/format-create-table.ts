@@ -1,4 +1,4 @@
-import type { ColumnDefinition, TableDefinition } from '@millrace/catalog/definitions';
+import type { ColumnDefinition, KeyDefinition, TableDefinition } from '@millrace/catalog/definitions';
 import { formatSqlType } from '@millrace/values/sql-type';
 import { classOf } from '../types/type-class.ts';
 
@@ -51,6 +51,17 @@ function defaultClause(column: ColumnDefinition): readonly string[] {
   return [`DEFAULT ${value === null ? 'NULL' : typeof value === 'string' ? text(value) : String(value)}`];
 }
 
+function keyWords(key: KeyDefinition): string {
+  switch (key.kind) {
+    case 'primary':
+      return 'PRIMARY KEY';
+    case 'unique':
+      return `UNIQUE KEY ${name(key.name)}`;
+    case 'index':
+      return `KEY ${name(key.name)}`;
+  }
+}
+
 function keyLines({
   keys,
   reference,
@@ -58,16 +69,7 @@ function keyLines({
   sortKey,
   storage,
 }: Omit<TableDefinition, 'id'>): readonly string[] {
-  const lines = keys.map((key) => {
-    switch (key.kind) {
-      case 'primary':
-        return `PRIMARY KEY ${names(key.columns)}`;
-      case 'unique':
-        return `UNIQUE KEY ${name(key.name)} ${names(key.columns)}`;
-      case 'index':
-        return `KEY ${name(key.name)} ${names(key.columns)}`;
-    }
-  });
+  const lines = keys.map((key) => `${keyWords(key)} ${names(key.columns)}`);
   if (!reference)
     lines.push(shardKey.length === 0 ? 'SHARD KEY ()' : `SHARD KEY ${name('__SHARDKEY')} ${names(shardKey)}`);
   if (storage === 'columnstore') {

@@ -25,16 +25,17 @@ export function renderExpression(expression: BoundExpression, scope: RenderScope
     case 'call':
       return expression.render(expression.args.map(render));
     case 'aggregate': {
-      const orderBy =
-        expression.orderBy.length === 0 ? '' : ` ORDER BY ${renderOrder(expression.orderBy, scope)}`;
+      const order = renderOrder(expression.orderBy, scope);
+      const orderBy = order === '' ? '' : ` ORDER BY ${order}`;
       const distinct = expression.distinct ? 'DISTINCT ' : '';
       return expression.spec.render(expression.args.map(render), { distinct, orderBy, over: '' });
     }
     case 'window': {
       const partition = expression.partitionBy.map(render).join(', ');
+      const order = renderOrder(expression.orderBy, scope);
       const clauses = [
         ...(partition === '' ? [] : [`PARTITION BY ${partition}`]),
-        ...(expression.orderBy.length === 0 ? [] : [`ORDER BY ${renderOrder(expression.orderBy, scope)}`]),
+        ...(order === '' ? [] : [`ORDER BY ${order}`]),
         ...(expression.frame === '' ? [] : [expression.frame]),
       ];
       const distinct = expression.distinct ? 'DISTINCT ' : '';
@@ -61,9 +62,13 @@ function quantifiedOperator(operator: string, quantifier: 'any' | 'all'): string
   return `${operator} ${quantifier.toUpperCase()}`;
 }
 
-/** A list of sort keys with MySQL's place for NULL: before every value, so first ascending and last descending. */
+/**
+ * A list of sort keys with MySQL's place for NULL: before every value, so first ascending and last descending. Constants
+ * sort nothing and are left out.
+ */
 export function renderOrder(order: readonly BoundOrder[], scope: RenderScope): string {
   return order
+    .filter(({ expression }) => expression.kind !== 'literal')
     .map(({ expression, descending }) => sortKey(renderExpression(expression, scope), descending))
     .join(', ');
 }

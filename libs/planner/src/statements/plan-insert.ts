@@ -178,15 +178,20 @@ function planRowQueries(
 ): SelectPlan {
   const [first, ...rest] = rows.map((row) => selectOf(binder, undefined, row, columns));
   if (first === undefined) throw new MillraceError('INTERNAL', 'INSERT without rows');
-  const query = rest.reduce<BoundQuery>(
-    (left, right) => ({
-      ...left,
-      id: binder.newId('q'),
-      body: { kind: 'setOperation', operator: 'UNION', all: true, left, right },
-    }),
-    first,
-  );
+  let query = first;
+  for (const right of rest) query = unionAll(binder.newId('q'), query, right);
   return planQuery(query, names(columns));
+}
+
+function unionAll(id: string, left: BoundQuery, right: BoundQuery): BoundQuery {
+  return {
+    id,
+    body: { kind: 'setOperation', operator: 'UNION', all: true, left, right },
+    orderBy: [],
+    limit: undefined,
+    offset: 0n,
+    columns: left.columns,
+  };
 }
 
 function planOnDuplicate(statement: Insert, target: TargetTable, context: BindContext): OnDuplicatePlan {

@@ -10,6 +10,12 @@ import { quoteIdentifier } from '../render/sql-text.ts';
 
 const leafCount = 2;
 
+/** Rows as the JSON-like values of node-api, and the DuckDB types of the columns. */
+export interface Rows {
+  readonly rows: readonly (readonly unknown[])[];
+  readonly types: readonly string[];
+}
+
 /**
  * A cluster of two leaves in one DuckDB: each partition is a schema `p0`, `p1`, …, reference tables are in schema `ref`,
  * and schema `plain` holds every row of every table for comparison. Plans run as the executor runs them: a fragment on
@@ -35,7 +41,8 @@ export class MiniCluster {
   static async open(partitionCount: number): Promise<MiniCluster> {
     const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
     const cluster = new MiniCluster(instance, await instance.connect(), partitionCount);
-    for (const schema of ['plain', 'ref', ...cluster.#partitions()]) await cluster.run(`CREATE SCHEMA ${schema}`);
+    for (const schema of ['plain', 'ref', ...cluster.#partitions()])
+      await cluster.run(`CREATE SCHEMA ${schema}`);
     return cluster;
   }
 
@@ -47,8 +54,7 @@ export class MiniCluster {
     await this.#connection.run(sql);
   }
 
-  /** Rows as the JSON-like values of node-api, and the DuckDB types of the columns. */
-  async rows(sql: string): Promise<{ readonly rows: readonly (readonly unknown[])[]; readonly types: readonly string[] }> {
+  async rows(sql: string): Promise<Rows> {
     const reader = await this.#connection.runAndReadAll(sql);
     return { rows: reader.getRowsJson(), types: reader.columnTypes().map(String) };
   }
@@ -68,14 +74,19 @@ export class MiniCluster {
     }
     const partition = this.#partitionSql(table);
     for (const [ordinal, schema] of this.#partitions().entries()) {
-      await this.run(`CREATE TABLE ${schema}.${name} AS SELECT * FROM plain.${name} WHERE ${partition} = ${ordinal}`);
+      await this.run(
+        `CREATE TABLE ${schema}.${name} AS SELECT * FROM plain.${name} WHERE ${partition} = ${ordinal}`,
+      );
     }
   }
 
   #partitionSql(table: TableDefinition): string {
     const { partitionCount } = this.#database;
     if (table.shardKey.length === 0) return `rowid % ${partitionCount}`;
-    const key = table.shardKey.map((name) => ({ type: typeOf(table, name), expression: quoteIdentifier(name) }));
+    const key = table.shardKey.map((name) => ({
+      type: typeOf(table, name),
+      expression: quoteIdentifier(name),
+    }));
     return partitionExpression(key, partitionCount);
   }
 
@@ -87,35 +98,49 @@ export class MiniCluster {
     this.#tables.clear();
   }
 
-  /** Runs a plan; the DuckDB types of the result are those that the SQL of the plan gave. */
-  async execute(plan: SelectPlan): Promise<{ readonly rows: readonly (readonly unknown[])[]; readonly types: readonly string[] }> {
+  /**
+   * Runs a plan in one statement, its inputs as common table expressions. With `checkTypes` each input must have exactly
+   * the columns that its fragment promises.
+   */
+  async execute(plan: SelectPlan, checkTypes = false): Promise<Rows> {
     if (plan.kind !== 'merge') {
-      await this.#gather('result', plan.fragment);
+      if (checkTypes) await this.#checkTypes(plan.fragment);
       const limit = plan.kind === 'concat' && plan.limit !== null ? ` LIMIT ${plan.limit}` : '';
-      return this.rows(`SELECT * FROM result${limit}`);
+      return this.rows(`SELECT * FROM (${this.#fragmentSql(plan.fragment)})${limit}`);
     }
+    const inputs: string[] = [];
     for (const input of plan.inputs) {
-      if (input.kind === 'fragment') await this.#gather(input.name, input.fragment);
-      else await this.run(`CREATE OR REPLACE TEMP VIEW ${input.name} AS SELECT * FROM virtual.${quoteIdentifier(input.view)}`);
+      if (input.kind === 'virtual') {
+        inputs.push(`${input.name} AS (SELECT * FROM virtual.${quoteIdentifier(input.view)})`);
+        continue;
+      }
+      if (checkTypes) await this.#checkTypes(input.fragment);
+      inputs.push(`${input.name} AS MATERIALIZED (${this.#fragmentSql(input.fragment)})`);
     }
-    return this.rows(plan.sql);
+    return this.rows(inputs.length === 0 ? plan.sql : `WITH ${inputs.join(', ')} ${plan.sql}`);
   }
 
-  /** The rows of a fragment as a temporary table with exactly the columns that the fragment promises. */
-  async #gather(name: string, fragment: Fragment): Promise<void> {
-    const parts: string[] = [];
-    for (const partitions of this.#leafPartitions(fragment.partitions)) {
-      const sql = fragment.sql
-        .map((part) => (part.kind === 'text' ? part.text : this.#tableSql(part.table, partitions)))
-        .join('');
-      parts.push(`(${sql})`);
-    }
-    const empty = `SELECT ${fragment.columns.map(emptyColumn).join(', ')} WHERE FALSE`;
-    await this.run(`CREATE OR REPLACE TEMP TABLE ${name} AS ${parts.length === 0 ? empty : parts.join(' UNION ALL ')}`);
-    const { rows } = await this.rows(`DESCRIBE ${name}`);
+  /** The rows of a fragment on all its leaves. */
+  #fragmentSql(fragment: Fragment): string {
+    const leaves = this.#leafPartitions(fragment.partitions);
+    if (leaves.length === 0) return `SELECT ${fragment.columns.map(emptyColumn).join(', ')} WHERE FALSE`;
+    return leaves
+      .map((partitions) => {
+        const sql = fragment.sql.map((part) =>
+          part.kind === 'text' ? part.text : this.#tableSql(part.table, partitions),
+        );
+        return `(${sql.join('')})`;
+      })
+      .join(' UNION ALL ');
+  }
+
+  async #checkTypes(fragment: Fragment): Promise<void> {
+    const { rows } = await this.rows(`DESCRIBE (${this.#fragmentSql(fragment)})`);
     const got = rows.map(([column, type]) => `${column} ${type}`);
     const promised = fragment.columns.map((column) => `${column.name} ${duckdbTypeOf(column.type)}`);
-    if (got.join() !== promised.join()) throw new Error(`fragment gave ${got.join()}, promised ${promised.join()}`);
+    if (got.join() !== promised.join()) {
+      throw new Error(`fragment gave ${got.join()}, promised ${promised.join()}`);
+    }
   }
 
   #tableSql(table: TableDefinition, partitions: readonly string[]): string {
@@ -142,7 +167,10 @@ export class MiniCluster {
       case 'keys': {
         const types = set.table.shardKey.map((name) => typeOf(set.table, name));
         const ordinals = set.keys.map((key) =>
-          partitionOf(key.map((value, at) => ({ type: types[at] ?? { kind: 'null' }, value })), partitionCount),
+          partitionOf(
+            key.map((value, at) => ({ type: types[at] ?? { kind: 'null' }, value })),
+            partitionCount,
+          ),
         );
         return [...new Set(ordinals)];
       }
