@@ -5,8 +5,9 @@ import { LiveScreen } from './live-screen.ts';
 export interface DemoOutput {
   /** A line that stays. */
   say(line: string): void;
-  /** @param footer lines below the view, where there is one */
-  show(snapshot: DemoSnapshot, footer: readonly string[]): void;
+  /** Before the first snapshot: hints that stay in sight. */
+  begin(hints: readonly string[]): void;
+  show(snapshot: DemoSnapshot): void;
   /** Leaves the terminal as it was. */
   close(): void;
 }
@@ -21,8 +22,10 @@ export function demoOutput(options: { readonly json: boolean; readonly verbose: 
 }
 
 function lineOutput(stream: NodeJS.WritableStream): DemoOutput {
+  const say = (line: string) => void stream.write(`${line}\n`);
   return {
-    say: (line) => void stream.write(`${line}\n`),
+    say,
+    begin: (hints) => say(hints.map((hint) => `  ${hint}`).join('\n')),
     show: (snapshot) => void stream.write(`${viewLine(snapshot)}\n`),
     close: () => {},
   };
@@ -30,6 +33,7 @@ function lineOutput(stream: NodeJS.WritableStream): DemoOutput {
 
 function terminalOutput(terminal: NodeJS.WriteStream): DemoOutput {
   let screen: LiveScreen | undefined;
+  let footer: readonly string[] = [];
   const close = () => {
     screen?.close();
     screen = undefined;
@@ -39,7 +43,10 @@ function terminalOutput(terminal: NodeJS.WriteStream): DemoOutput {
       close();
       terminal.write(`${line}\n`);
     },
-    show: (snapshot, footer) => {
+    begin: (hints) => {
+      footer = hints;
+    },
+    show: (snapshot) => {
       screen ??= new LiveScreen(terminal);
       screen.draw(viewLines(snapshot, footer));
     },

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { sleep } from '@millrace/runtime/backoff';
 import { produceEvents } from '../adtech/event-pacing.ts';
@@ -54,7 +55,7 @@ export async function runDemo(options: DemoRunOptions, interrupt: AbortSignal): 
   } finally {
     output.close();
     await resources.disposeAsync();
-    if (keepLog && !options.verbose) output.say(`The log is kept in ${workspace.logFile}`);
+    if (keepLog && existsSync(workspace.logFile)) output.say(`The log is kept in ${workspace.logFile}`);
     else workspace.remove();
   }
 }
@@ -80,8 +81,8 @@ async function load(
   const present = await loadedBefore(demo, output, interrupt);
   const userIdSumBefore = await counting.sumUserIds();
   const monitor = new LoadMonitor(counting, viewing, present);
-  const footer = [`Try it by hand:  ${mysqlCommand}`, 'Ctrl-C ends the demo'];
-  for (const line of ['', ...footer]) output.say(`  ${line}`);
+  output.say('');
+  output.begin([`Try it by hand:  ${mysqlCommand}`, 'Ctrl-C ends the demo']);
 
   const generating = new AbortController();
   const watching = new AbortController();
@@ -94,7 +95,7 @@ async function load(
   const watcher = monitor.watch(watching.signal);
   const failure = Promise.race([server.failure(), rejectionOf(generator), rejectionOf(watcher)]);
   const finish = async (): Promise<DemoSummary> => {
-    await showUntilEnd(monitor, viewing, endMsOf(options), output, footer, interrupt);
+    await showUntilEnd(monitor, viewing, endMsOf(options), output, interrupt);
     output.say('\nThe generator stops; waiting for the rest to be loaded');
     generating.abort();
     await generator;
@@ -144,12 +145,11 @@ async function showUntilEnd(
   database: AdtechDatabase,
   endMs: number,
   output: DemoOutput,
-  footer: readonly string[],
   interrupt: AbortSignal,
 ): Promise<void> {
   while (!interrupt.aborted && performance.now() < endMs) {
     await sleep(Math.min(refreshMs, endMs - performance.now()), interrupt).catch(() => undefined);
-    output.show(await monitor.snapshot(), footer);
+    output.show(await monitor.snapshot());
     await checkPipeline(database);
   }
 }
