@@ -15,8 +15,9 @@ export interface CheckpointerOptions {
   readonly lockWaitMs: number;
 }
 
+/** Writers of a partition stand still for about a quarter of a second per checkpoint of this size. */
 export const defaultCheckpointerOptions: CheckpointerOptions = {
-  logBytesMax: 64 * 1024 * 1024,
+  logBytesMax: 16 * 1024 * 1024,
   lockWaitMs: 500,
 };
 

@@ -4,7 +4,7 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
 import type { CrashHook } from '../crash-point.ts';
 import type { Partition } from '../partitions/partition.ts';
-import { type LockMode, partitionGate, type Release } from '../partitions/table-locks.ts';
+import { type LockMode, type LockWait, partitionGate, type Release } from '../partitions/table-locks.ts';
 import { formatPartitionId } from '../schema/table-definition.ts';
 import { WriteTransaction } from '../tables/write-transaction.ts';
 import { addRowCounts, noRows, type Operation, type RedoRecord, type RowCounts } from './operation.ts';
@@ -36,6 +36,7 @@ export interface PrepareOptions {
   readonly signal: AbortSignal;
 }
 
+const gateWaitMs = 60_000;
 const redoDelayMsMin = 100;
 const redoDelayMsMax = 10_000;
 /** A redo waits for at most the prepared transactions that hold its tables, which wait for the aggregator. */
@@ -176,16 +177,28 @@ export class Participant {
   }
 
   async #lock(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    const wanted = new Map<bigint, LockMode>([[partitionGate, 'shared']]);
+    const wanted = new Map<bigint, LockMode>();
     for (const operation of this.record.operations) {
       const mode = this.#table(operation).lockModeOf(operation);
       if (mode === 'exclusive' || !wanted.has(operation.tableId)) wanted.set(operation.tableId, mode);
     }
-    this.#release = await this.partition.locks.acquireAll(wanted, { timeoutMs, signal });
+    await this.#acquire(wanted, { timeoutMs, signal });
     // Recovery does not take locks before its outcome is known: whoever waited must look again.
     if (this.#context.isBlocked(this.partition, this.record.transactionId)) {
       throw blockedPartition(this.partition);
     }
+  }
+
+  /** The gate first: waiting for a checkpoint is not waiting for another transaction, so it has a limit of its own. */
+  async #acquire(wanted: ReadonlyMap<bigint, LockMode>, wait: LockWait): Promise<void> {
+    const { locks } = this.partition;
+    const leaveGate = await locks.acquire(partitionGate, 'shared', { ...wait, timeoutMs: gateWaitMs });
+    this.#release = leaveGate;
+    const release = await locks.acquireAll(wanted, wait);
+    this.#release = () => {
+      release();
+      leaveGate();
+    };
   }
 
   #table({ tableId }: Operation) {
@@ -281,12 +294,8 @@ export class Participant {
   }
 
   async #lockForRedo(): Promise<void> {
-    const wanted = new Map<bigint, LockMode>([[partitionGate, 'shared']]);
-    for (const { tableId } of this.record.operations) wanted.set(tableId, 'exclusive');
-    this.#release = await this.partition.locks.acquireAll(wanted, {
-      timeoutMs: redoLockWaitMs,
-      signal: this.#abort.signal,
-    });
+    const wanted = new Map(this.record.operations.map(({ tableId }) => [tableId, 'exclusive' as const]));
+    await this.#acquire(wanted, { timeoutMs: redoLockWaitMs, signal: this.#abort.signal });
   }
 
   #redoLater(): void {
