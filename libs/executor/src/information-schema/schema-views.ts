@@ -14,7 +14,8 @@ import { emptyView, type InformationView, type ViewScope } from './information-v
 /** Views of databases and tables, in the columns of MySQL 5.7 that clients read. */
 
 const characterSet = 'utf8mb4';
-const collation = 'utf8mb4_general_ci';
+/** Strings compare by their bytes. */
+const collation = 'utf8mb4_bin';
 const everything = 'select,insert,update,references';
 
 function tablesOf({ catalog }: ViewScope): { database: string; table: TableDefinition }[] {
@@ -378,7 +379,7 @@ export const characterSets: InformationView = {
     integerColumn('MAXLEN'),
   ],
   rows: () => [
-    ['utf8mb4', 'utf8mb4_general_ci', 'UTF-8 Unicode', 4n],
+    ['utf8mb4', collation, 'UTF-8 Unicode', 4n],
     ['utf8', 'utf8_general_ci', 'UTF-8 Unicode', 3n],
     ['binary', 'binary', 'Binary pseudo charset', 1n],
   ],
@@ -394,8 +395,8 @@ export const collations: InformationView = {
     integerColumn('SORTLEN'),
   ],
   rows: () => [
-    ['utf8mb4_general_ci', 'utf8mb4', 45n, 'Yes', 'Yes', 1n],
-    ['utf8mb4_bin', 'utf8mb4', 46n, '', 'Yes', 1n],
+    ['utf8mb4_general_ci', 'utf8mb4', 45n, '', 'Yes', 1n],
+    [collation, 'utf8mb4', 46n, 'Yes', 'Yes', 1n],
     ['utf8_general_ci', 'utf8', 33n, 'Yes', 'Yes', 1n],
     ['utf8_bin', 'utf8', 83n, '', 'Yes', 1n],
     ['binary', 'binary', 63n, 'Yes', 'Yes', 1n],

@@ -1,7 +1,8 @@
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { bindTableDefinition } from '@millrace/planner/create-table';
+import type { CreateTable } from '@millrace/sql/ast/create-table';
 import { databaseOf, refuseInformationSchema } from './names.ts';
-import { done, type StatementHandler } from './statement-handler.ts';
+import { done, type StatementContext, type StatementHandler } from './statement-handler.ts';
 
 export const runCreateTable: StatementHandler<'createTable'> = async (statement, context) => {
   const { catalog, distribution } = context.services;
@@ -17,8 +18,15 @@ export const runCreateTable: StatementHandler<'createTable'> = async (statement,
   if (statement.query !== undefined) {
     throw new MillraceError('SQL_UNSUPPORTED', 'CREATE TABLE … AS SELECT is not supported yet');
   }
-  catalog.schema.createTable(database.name, bindTableDefinition(statement, context.bind()));
+  catalog.schema.createTable(database.name, bindTableDefinition(withDefaultStorage(statement, context), context.bind()));
   await distribution.apply(database.name, context.signal);
   context.session.transaction = 'none';
   return done;
 };
+
+/** `default_table_type` decides where neither a storage word nor a sort key does. */
+function withDefaultStorage(statement: CreateTable, { session }: StatementContext): CreateTable {
+  const isOpen = statement.storage === undefined && !statement.reference && !statement.keys.some(({ kind }) => kind === 'sort');
+  const isColumnstore = session.variables.text('default_table_type').toLowerCase() === 'columnstore';
+  return isOpen && isColumnstore ? { ...statement, storage: 'columnstore' } : statement;
+}

@@ -25,7 +25,8 @@ import type { StatementContext } from './statement-handler.ts';
 
 /** SHOW statements about databases and tables. */
 
-const collation = 'utf8mb4_general_ci';
+/** Strings compare by their bytes. */
+const collation = 'utf8mb4_bin';
 const privileges = 'select,insert,update,references';
 
 export function showDatabases({ services: { catalog } }: StatementContext): VirtualTable {
