@@ -24,7 +24,8 @@ describe.skipIf(!hasRealKafka)('the statements of a pipeline', () => {
   });
 
   afterEach(async () => {
-    await client.run('STOP ALL PIPELINES', 'DROP PIPELINE IF EXISTS p', 'DROP TABLE IF EXISTS t');
+    await client.run('STOP ALL PIPELINES', 'DROP PIPELINE IF EXISTS p', 'DROP PIPELINE IF EXISTS p2');
+    await client.run('DROP TABLE IF EXISTS t');
   });
 
   afterAll(async () => {
@@ -61,7 +62,7 @@ describe.skipIf(!hasRealKafka)('the statements of a pipeline', () => {
 
   it('CREATE stores a definition, and nothing is loaded', async () => {
     await create();
-    expect(await client.rows('SHOW PIPELINES')).toEqual([['p', 'Stopped']]);
+    expect(await client.rows('SHOW PIPELINES')).toEqual([['p', 'Stopped', 'False']]);
     expect(await client.value('SELECT COUNT(*) FROM t')).toBe('0');
     expect(await failure(`CREATE PIPELINE p AS LOAD DATA KAFKA ${source} INTO TABLE t`)).toMatchObject({
       errno: 1944,
@@ -92,7 +93,7 @@ describe.skipIf(!hasRealKafka)('the statements of a pipeline', () => {
   it('START loads in the background; STOP ends it; both refuse to do it twice', async () => {
     await create();
     await client.run('START PIPELINE p');
-    expect(await client.rows('SHOW PIPELINES')).toEqual([['p', 'Running']]);
+    expect(await client.rows('SHOW PIPELINES')).toEqual([['p', 'Running', 'False']]);
     expect(await failure('START PIPELINE p')).toMatchObject({ errno: 1945 });
     await client.run('START PIPELINE IF NOT RUNNING p');
     await untilRows(client, 't', partitions * perPartition, 'p');
@@ -226,15 +227,14 @@ describe.skipIf(!hasRealKafka)('the statements of a pipeline', () => {
     );
     await untilRows(client, 't', 2 * partitions * perPartition, 'p');
     expect(await client.rows('SHOW PIPELINES')).toEqual([
-      ['p', 'Running'],
-      ['p2', 'Running'],
+      ['p', 'Running', 'False'],
+      ['p2', 'Running', 'False'],
     ]);
     await client.run('STOP ALL PIPELINES');
     expect(await client.rows('SHOW PIPELINES')).toEqual([
-      ['p', 'Stopped'],
-      ['p2', 'Stopped'],
+      ['p', 'Stopped', 'False'],
+      ['p2', 'Stopped', 'False'],
     ]);
-    await client.run('DROP PIPELINE p2');
   });
 
   it('KILL interrupts a pipeline in the foreground, and nothing of its batch stays', async () => {

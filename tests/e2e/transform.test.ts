@@ -34,7 +34,7 @@ describe('WITH TRANSFORM', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'millrace-transform-test-'));
-    const limits = ['--time-limit-seconds', '2', '--output-limit-mb', '1', '--memory-limit-mb', '128'];
+    const limits = ['--time-limit-seconds', '4', '--output-limit-mb', '1', '--memory-limit-mb', '128'];
     [broker, cluster] = await Promise.all([
       DevBroker.start({ dataDir: join(folder, 'kafka') }),
       Cluster.start({ leaves: 1, args: { 'transform-runner': limits } }),
@@ -110,17 +110,17 @@ describe('WITH TRANSFORM', () => {
 
   it('a program that hangs is ended after its time', async () => {
     const errors = await failing('hangs', python('time.sleep(1000)'));
-    expect(errors[0]?.message).toMatch(/2 s|second|time/);
+    expect(errors[0]?.message).toMatch(/ran longer than 4000 ms/);
   });
 
   it('a program that floods is ended', async () => {
     const errors = await failing('floods', python('while True: sys.stdout.write("1\\tx\\n" * 1000)'));
-    expect(errors[0]?.message).toMatch(/output|limit/);
+    expect(errors[0]?.message).toMatch(/wrote more than 1048576 bytes/);
   });
 
   it('a program that takes too much memory is ended', async () => {
-    const errors = await failing('grows', python('hoard = bytearray(1 << 30)'));
-    expect(errors[0]?.stdError).toMatch(/MemoryError/);
+    const errors = await failing('grows', python('hoard = b"x" * (300 << 20)\ntime.sleep(1000)'));
+    expect(errors[0]?.message).toMatch(/used more than 134217728 bytes of memory/);
   });
 
   it('a program that is not there is refused', async () => {

@@ -1,4 +1,3 @@
-import { isMillraceError } from '@millrace/errors/millrace-error';
 import {
   type DescribeSourceRequest,
   type DescribeSourceResponse,
@@ -131,16 +130,15 @@ function resultToProto({ range, records, bytes, transformedBytes, rows, seconds 
   };
 }
 
+/** Without anything known beside the code, the coordinator judges by the code. */
 function withErrorDetail(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
   const info = failureInfoOf(error);
+  if (info === undefined || !(error instanceof Error)) return error;
   const detail = {
-    kind: info?.kind ?? (isMillraceError(error) ? 'Load' : 'Internal'),
-    sourcePartition: info?.sourcePartition ?? '',
-    offset: info?.offset ?? -1n,
-    line: cut(info?.line ?? ''),
-    lineNumber: BigInt(info?.lineNumber ?? 0),
-    stdError: cut(info?.stdError ?? ''),
+    ...info,
+    line: cut(info.line),
+    lineNumber: BigInt(info.lineNumber),
+    stdError: cut(info.stdError),
   };
   return withTrailers(error, { [extractErrorKey]: ExtractErrorDetail.encode(detail).finish() });
 }
