@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { CatalogStore } from '@millrace/catalog/catalog-store';
 import { openEngine } from '@millrace/engine/duckdb-instance';
@@ -21,7 +20,12 @@ import { HttpServer } from '@millrace/runtime/http-server';
 import { Lifecycle } from '@millrace/runtime/lifecycle';
 import type { Logger } from '@millrace/runtime/logger';
 import { MetricRegistry } from '@millrace/runtime/metrics';
-import { advertisedAddress, listenOptions } from '@millrace/runtime/node-options';
+import {
+  advertisedAddress,
+  checkListenHost,
+  isLoopback,
+  listenOptions,
+} from '@millrace/runtime/node-options';
 import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
 import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
 import { version } from '@millrace/runtime/version';
@@ -205,11 +209,11 @@ function mysqlServer(options: Options, executor: Executor, logger: Logger): Mysq
   });
 }
 
-function checkSafe({ host, rootPassword }: Options): void {
-  const loopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-  if (!loopback && rootPassword.reveal() === '') {
+function checkSafe({ host, rootPassword, allowInsecureNetwork }: Options): void {
+  if (!isLoopback(host) && rootPassword.reveal() === '') {
     throw new MillraceError('OPTION_INVALID', `--root-password is needed when listening on ${host}`, {
       detail: 'give it as MILLRACE_ROOT_PASSWORD, not on the command line',
     });
   }
+  checkListenHost(host, allowInsecureNetwork);
 }

@@ -2,7 +2,7 @@ import { HttpServer } from '@millrace/runtime/http-server';
 import { Lifecycle } from '@millrace/runtime/lifecycle';
 import type { Logger } from '@millrace/runtime/logger';
 import type { MetricRegistry } from '@millrace/runtime/metrics';
-import { advertisedAddress } from '@millrace/runtime/node-options';
+import { advertisedAddress, checkListenHost } from '@millrace/runtime/node-options';
 import type { RunningService } from '@millrace/runtime/process';
 import { version } from '@millrace/runtime/version';
 import { Handlers } from './handlers.ts';
@@ -11,6 +11,7 @@ import { RpcServer, type ServiceBinding } from './server.ts';
 
 export interface MemberOptions {
   readonly host: string;
+  readonly allowInsecureNetwork: boolean;
   readonly grpcPort: number;
   readonly httpPort: number;
   /** "host:port". */
@@ -41,6 +42,7 @@ export async function startMember(
   metrics: MetricRegistry,
   logger: Logger,
 ): Promise<RunningService> {
+  checkListenHost(options.host, options.allowInsecureNetwork);
   const lifecycle = new Lifecycle(logger);
   let address = options.host;
   const handlers = new Handlers(() => `${member.role} ${address}`, logger);

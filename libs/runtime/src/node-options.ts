@@ -2,9 +2,33 @@ import { isIP } from 'node:net';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { OptionSpecs } from './options.ts';
 
+/** Services know no authentication between themselves yet, so leaving loopback takes a word of consent. */
+export const networkOptions = {
+  allowInsecureNetwork: {
+    type: 'boolean',
+    help: 'permits listening on more than loopback although gRPC is neither encrypted nor authenticated',
+    default: false,
+  },
+} as const satisfies OptionSpecs;
+
+/** Throws OPTION_INVALID when the host is not loopback and nobody has consented. */
+export function checkListenHost(host: string, allowInsecureNetwork: boolean): void {
+  if (isLoopback(host) || allowInsecureNetwork) return;
+  throw new MillraceError(
+    'OPTION_INVALID',
+    `listening on ${host} exposes gRPC without encryption or authentication; ` +
+      'add --allow-insecure-network if only trusted hosts can reach it',
+  );
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
 /** Options of every service that listens for gRPC and HTTP. */
 export const listenOptions = {
   host: { type: 'string', help: 'address to listen on', default: '127.0.0.1' },
+  ...networkOptions,
   grpcPort: { type: 'integer', help: 'gRPC port; 0 takes any free one', default: 0, min: 0, max: 65_535 },
   httpPort: {
     type: 'integer',
