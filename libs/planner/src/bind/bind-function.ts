@@ -82,13 +82,14 @@ function bindAggregate(
   if (!environment.aggregates)
     throw new MillraceError('GROUP_FUNCTION_MISUSE', 'Invalid use of group function');
   const inside = argumentEnvironment(environment);
-  const binding = bindAggregateArguments(node, aggregate, inside, bind);
+  const orderBy = bindOrderItems(node.orderBy, inside, bind);
+  const binding = bindAggregateArguments(node, aggregate, orderBy, inside, bind);
   return {
     kind: 'aggregate',
     name: node.name,
     args: binding.args,
     distinct: binding.impliesDistinct === true || (node.distinct && binding.ignoresDistinct !== true),
-    orderBy: bindOrderItems(node.orderBy, inside, bind),
+    orderBy: binding.sortsItself === true ? [] : orderBy,
     type: binding.type,
     nullable: binding.nullable,
     spec: binding.spec,
@@ -104,6 +105,7 @@ function argumentEnvironment(environment: ExpressionEnvironment): ExpressionEnvi
 function bindAggregateArguments(
   node: FunctionCall,
   aggregate: AggregateFunction,
+  orderBy: readonly BoundOrder[],
   environment: ExpressionEnvironment,
   bind: BindPart,
 ): AggregateBinding {
@@ -113,7 +115,7 @@ function bindAggregateArguments(
     throw new MillraceError('FUNCTION_ARGUMENTS', 'COUNT takes several arguments only with DISTINCT');
   }
   const args = node.args.map((arg) => bind(arg, environment));
-  return aggregate.bind(args, { separator: node.separator });
+  return aggregate.bind(args, { distinct: node.distinct, orderBy, separator: node.separator });
 }
 
 function bindOrderItems(
@@ -141,7 +143,7 @@ function bindWindow(
     );
   }
   const inside = { ...environment, windows: false };
-  const binding = bindAggregateArguments(node, window, inside, bind);
+  const binding = bindAggregateArguments(node, window, [], inside, bind);
   return {
     kind: 'window',
     name: node.name,

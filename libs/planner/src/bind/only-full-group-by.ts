@@ -2,7 +2,7 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 import type { BoundColumn, BoundExpression, BoundOrder } from '../bound/bound-expression.ts';
 import type { BoundFrom, BoundRelation } from '../bound/bound-query.ts';
 import { outerColumnsOf, relationsOf } from '../bound/walk.ts';
-import { aggregateFunction } from '../functions/aggregates.ts';
+import { aggregateFunction, plainCall } from '../functions/aggregates.ts';
 import { canonicalText } from '../render/render-expression.ts';
 
 /**
@@ -52,7 +52,7 @@ export function groupedExpression(
   function regroupColumn(column: BoundColumn): BoundExpression {
     if (!relations.has(column.relation)) return column;
     if (!determined.has(column.relation)) throw notGrouped(column);
-    const { spec } = aggregateFunction('ANY_VALUE').bind([column], { separator: undefined });
+    const { spec } = aggregateFunction('ANY_VALUE').bind([column], plainCall);
     return {
       kind: 'aggregate',
       name: 'ANY_VALUE',

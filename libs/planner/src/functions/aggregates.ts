@@ -5,7 +5,9 @@ import type {
   AggregatePhases,
   AggregateSpec,
   BoundExpression,
+  BoundOrder,
 } from '../bound/bound-expression.ts';
+import { canonicalText, renderExpression } from '../render/render-expression.ts';
 import { quoteLiteral } from '../render/sql-text.ts';
 import { asBits, asDouble, asNumber, asText, asValue } from '../types/convert.ts';
 import { duckdbTypeName } from '../types/duckdb-type-name.ts';
@@ -30,15 +32,24 @@ export interface AggregateBinding {
   readonly ignoresDistinct?: boolean;
   /** The call means DISTINCT whether it says so or not. */
   readonly impliesDistinct?: boolean;
+  /** `spec` does what ORDER BY says. */
+  readonly sortsItself?: boolean;
 }
+
+/** What stands in the parentheses of a call besides its arguments. */
+export interface AggregateOptions {
+  readonly distinct: boolean;
+  readonly orderBy: readonly BoundOrder[];
+  readonly separator: string | undefined;
+}
+
+/** A call with nothing but arguments. */
+export const plainCall: AggregateOptions = { distinct: false, orderBy: [], separator: undefined };
 
 export interface AggregateFunction {
   readonly argumentsMin: number;
   readonly argumentsMax: number;
-  readonly bind: (
-    args: readonly BoundExpression[],
-    options: { separator: string | undefined },
-  ) => AggregateBinding;
+  readonly bind: (args: readonly BoundExpression[], options: AggregateOptions) => AggregateBinding;
 }
 
 /** Digits that a sum may have beyond those of its terms (as in MySQL: SUM(DECIMAL(p,s)) is DECIMAL(p+22,s)). */
@@ -174,19 +185,64 @@ function statistical(name: string): AggregateFunction {
   };
 }
 
-function bindGroupConcat(
-  args: readonly BoundExpression[],
-  { separator }: { separator: string | undefined },
-): AggregateBinding {
-  const quoted = quoteLiteral(separator ?? ',');
+function bindGroupConcat(args: readonly BoundExpression[], options: AggregateOptions): AggregateBinding {
+  const quoted = quoteLiteral(options.separator ?? ',');
+  const result = { type: longtextType, nullable: true };
+  const [first] = args;
+  if (options.distinct && options.orderBy.length > 0 && first !== undefined) {
+    return {
+      ...result,
+      args: [first],
+      spec: sortedDistinctText(args, options.orderBy, quoted),
+      sortsItself: true,
+    };
+  }
   return {
+    ...result,
     args: args.map(asText),
-    type: longtextType,
-    nullable: true,
     spec: {
       render: (texts, { distinct, orderBy, over }) =>
         `string_agg(${distinct}${texts.join(' || ')}, ${quoted}${orderBy})${over}`,
     },
+  };
+}
+
+/**
+ * GROUP_CONCAT(DISTINCT x ORDER BY x): the engine sorts DISTINCT text only as text, so values are collected, sorted and
+ * only then made text.
+ */
+function sortedDistinctText(
+  args: readonly BoundExpression[],
+  orderBy: readonly BoundOrder[],
+  separator: string,
+): AggregateSpec {
+  const [arg] = args;
+  const [key] = orderBy;
+  const sortsByArgument =
+    arg !== undefined &&
+    key !== undefined &&
+    args.length === 1 &&
+    orderBy.length === 1 &&
+    canonicalText(arg) === canonicalText(key.expression);
+  if (!sortsByArgument) {
+    throw new MillraceError(
+      'SQL_UNSUPPORTED',
+      'GROUP_CONCAT with DISTINCT can be sorted only by its argument',
+    );
+  }
+  const element: BoundExpression = {
+    kind: 'column',
+    relation: '',
+    column: 'e',
+    label: 'e',
+    type: arg.type,
+    nullable: false,
+  };
+  const text = renderExpression(asText(element), { column: () => 'e', query: () => '' });
+  const direction = key.descending ? 'DESC' : 'ASC';
+  return {
+    render: ([x], { distinct, over }) =>
+      `array_to_string(list_transform(list_sort(list(${distinct}${x}) FILTER (WHERE ${x} IS NOT NULL)${over}, '${direction}'), lambda e: ${text}), ${separator})`,
   };
 }
 

@@ -2,7 +2,7 @@ import type { ColumnDefinition } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { AssignedValue, Insert } from '@millrace/sql/ast/insert';
 import type { Query } from '@millrace/sql/ast/query';
-import type { ResultColumn } from '@millrace/values/column-batch';
+import type { SqlType } from '@millrace/values/sql-type';
 import { bindExpression } from '../bind/bind-expression.ts';
 import { bindQuery } from '../bind/bind-query.ts';
 import { Binder } from '../bind/binder.ts';
@@ -15,9 +15,11 @@ import type { BoundFrom, BoundQuery } from '../bound/bound-query.ts';
 import { planQuery } from '../distribute/merge-planner.ts';
 import { planNode } from '../distribute/outline.ts';
 import type { InsertPlan, OnDuplicatePlan, SelectPlan } from '../plan.ts';
-import { renderOutput } from '../render/render-query.ts';
+import { renderExpression } from '../render/render-expression.ts';
 import { quoteIdentifier } from '../render/sql-text.ts';
 import { convertTo } from '../types/convert.ts';
+import { duckdbTypeName } from '../types/duckdb-type-name.ts';
+import { classOf, nullType } from '../types/type-class.ts';
 import { unifyTypes } from '../types/unify-types.ts';
 import { planAssignments } from './plan-assignments.ts';
 import { changeHeader } from './plan-change.ts';
@@ -147,25 +149,42 @@ function planValues(
   const types = table.columns.map((_column, at) =>
     unifyTypes(bound.map((row) => row[at]?.type ?? { kind: 'null' })),
   );
-  const converted = bound.map((row) => row.map((value, at) => convertTo(value, types[at] ?? value.type)));
-  const hasSubquery = (value: BoundExpression) => someExpression(value, (part) => part.kind === 'subquery');
-  if (converted.some((row) => row.some(hasSubquery))) return planRowQueries(binder, converted, table.columns);
+  const converted = bound.map((row) => row.map((value, at) => inColumn(value, types[at] ?? value.type)));
+  if (converted.some((row) => row.some(hasSubquery)))
+    return planRowQueries(binder, converted, table.columns, types);
   return valuesPlan(converted, table.columns, types);
+}
+
+function hasSubquery(value: BoundExpression): boolean {
+  return value.kind !== 'literal' && someExpression(value, (part) => part.kind === 'subquery');
+}
+
+/** A value among others of its column; constants of the same class need no conversion, which keeps long lists short. */
+function inColumn(value: BoundExpression, type: SqlType): BoundExpression {
+  const fits = value.kind === 'literal' && (value.value === null || classOf(value.type) === classOf(type));
+  return fits ? value : convertTo(value, type);
 }
 
 /** Rows without subqueries: one VALUES list. */
 function valuesPlan(
   rows: readonly (readonly BoundExpression[])[],
   columns: readonly ColumnDefinition[],
-  types: readonly ResultColumn['type'][],
+  types: readonly SqlType[],
 ): SelectPlan {
-  const tuples = rows.map((row) => `(${row.map((value) => renderOutput(value, targetScope)).join(', ')})`);
+  const tuples = rows.map(
+    (row) => `(${row.map((value) => renderExpression(value, targetScope)).join(', ')})`,
+  );
+  const result = columns.map(({ name }, at) => ({ name, type: types[at] ?? nullType, nullable: true }));
+  const items = result.map(({ name, type }) => {
+    const quoted = quoteIdentifier(name);
+    return `CAST(${quoted} AS ${duckdbTypeName(type)}) AS ${quoted}`;
+  });
   const list = names(columns).map(quoteIdentifier).join(', ');
   return {
     kind: 'merge',
-    columns: columns.map(({ name }, at) => ({ name, type: types[at] ?? { kind: 'null' }, nullable: true })),
+    columns: result,
     inputs: [],
-    sql: `SELECT ${list} FROM (VALUES ${tuples.join(', ')}) AS "rows" (${list})`,
+    sql: `SELECT ${items.join(', ')} FROM (VALUES ${tuples.join(', ')}) AS "rows" (${list})`,
     outline: planNode(`Values rows:${rows.length}`),
   };
 }
@@ -175,8 +194,16 @@ function planRowQueries(
   binder: Binder,
   rows: readonly (readonly BoundExpression[])[],
   columns: readonly ColumnDefinition[],
+  types: readonly SqlType[],
 ): SelectPlan {
-  const [first, ...rest] = rows.map((row) => selectOf(binder, undefined, row, columns));
+  const [first, ...rest] = rows.map((row) =>
+    selectOf(
+      binder,
+      undefined,
+      row.map((value, at) => convertTo(value, types[at] ?? value.type)),
+      columns,
+    ),
+  );
   if (first === undefined) throw new MillraceError('INTERNAL', 'INSERT without rows');
   let query = first;
   for (const right of rest) query = unionAll(binder.newId('q'), query, right);
