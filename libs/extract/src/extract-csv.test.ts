@@ -120,8 +120,8 @@ test.each([
   ]);
   // One slice a partition that grows by row groups, or one a partition and chunk.
   const names = new Set(slices().map(({ header }) => header.slice));
-  if (shape.where === '') expect(names.size).toBe(1);
-  else expect(names.size).toBeGreaterThan(2);
+  if (shape.where === '') expect(names.size).toBe(2);
+  else expect(names.size).toBeGreaterThan(4);
   expect(harness.leftovers()).toEqual([]);
 });
 

@@ -1,7 +1,9 @@
 /** One key of an object on the way to a mapped value. */
 export interface JsonMember {
-  /** The key's bytes followed by the closing quote; empty if the key can only be written with escapes. */
-  readonly rawKey: Uint8Array;
+  /** Length of `"key":` as it stands in compact JSON; 0 if the key can only be written with escapes. */
+  readonly prefixLength: number;
+  /** The bytes of `"key":` four at a time, little endian; the last word ends with the colon and overlaps the one before. */
+  readonly prefixWords: Int32Array;
   /** The key's bytes, decoded. */
   readonly key: Uint8Array;
   /** The field that takes the value's SQL text, or -1. */
@@ -41,16 +43,20 @@ export interface JsonPathTree {
 const encoder = new TextEncoder();
 const quote = 0x22;
 const backslash = 0x5c;
+const colon = 0x3a;
 
-/** Makes a member for a key that has no escapes in the input. */
+/** Makes a member for a key. */
 export function jsonMember(key: Uint8Array, children: JsonObjectShape | undefined): JsonMember {
   const plain = key.every((byte) => byte >= 0x20 && byte !== quote && byte !== backslash);
-  const rawKey = new Uint8Array(plain ? key.length + 1 : 0);
-  if (plain) {
-    rawKey.set(key);
-    rawKey[key.length] = quote;
-  }
-  return { rawKey, key, textField: -1, jsonField: -1, children, next: undefined };
+  const prefix = Buffer.from(`"":${' '.repeat(key.length)}`);
+  prefix.set(key, 1);
+  prefix.set([quote, colon], key.length + 1);
+  // An empty key is shorter than a word.
+  const prefixLength = plain && key.length > 0 ? prefix.length : 0;
+  const prefixWords = Int32Array.from({ length: Math.ceil(prefixLength / 4) }, (_, index) =>
+    prefix.readInt32LE(Math.min(index * 4, prefixLength - 4)),
+  );
+  return { prefixLength, prefixWords, key, textField: -1, jsonField: -1, children, next: undefined };
 }
 
 /** Builds the tree of `fields`; the index in the list is the field number. Each path and form may occur once. */

@@ -32,7 +32,9 @@ export class JsonScanner implements RecordScanner {
   readonly #sink: RowSink;
   readonly #errors: RowErrors;
   readonly #required: readonly RequiredField[];
+  readonly #requiredFields: Int32Array;
   #bytes: Buffer = Buffer.alloc(0);
+  #view: DataView = new DataView(new ArrayBuffer(0));
   #end = 0;
   #hitEnd = false;
 
@@ -44,6 +46,7 @@ export class JsonScanner implements RecordScanner {
   ) {
     this.#tree = options.tree;
     this.#required = options.required;
+    this.#requiredFields = Int32Array.from(options.required, ({ field }) => field);
     this.#errors = errors;
     this.#fields = fields;
     this.#sink = sink;
@@ -54,6 +57,7 @@ export class JsonScanner implements RecordScanner {
     this.#bytes = bytes;
     this.#end = end;
     fields.setInput(bytes);
+    this.#view = fields.input.view;
     let at = this.#skipSpace(start);
     while (at < end) {
       this.#hitEnd = false;
@@ -78,10 +82,10 @@ export class JsonScanner implements RecordScanner {
 
   #checkRequired(): void {
     const kinds = this.#fields.kinds;
-    for (const { field, label } of this.#required) {
-      if (kinds[field] === fieldKind.missing) {
-        throw new MillraceError('FIELD_MISSING', `the record has no field ${label}`);
-      }
+    const required = this.#requiredFields;
+    for (let index = 0; index < required.length; index += 1) {
+      if (kinds[required[index] as number] !== fieldKind.missing) continue;
+      throw new MillraceError('FIELD_MISSING', `the record has no field ${this.#required[index]?.label}`);
     }
   }
 
@@ -97,38 +101,36 @@ export class JsonScanner implements RecordScanner {
   /** Reads the object at `at` and fills the fields of `shape`; returns the position after it. */
   #object(shape: JsonObjectShape, at: number): number {
     const bytes = this.#bytes;
-    let i = this.#skipSpace(at + 1);
-    if (bytes[i] === closeBrace && i < this.#end) return i + 1;
+    const end = this.#end;
+    let i = at + 1;
+    if (i < end && (bytes[i] as number) <= 32) i = this.#skipSpace(i);
+    if (i < end && bytes[i] === closeBrace) return i + 1;
     let previous: JsonMember | undefined;
     let guess = shape.first;
     for (;;) {
-      if (i >= this.#end || bytes[i] !== quote) throw this.#unexpected(i, 'a key');
-      let member: JsonMember | undefined;
-      const keyEnd = guess === undefined ? 0 : this.#matchKey(guess, i + 1);
-      if (keyEnd > 0) {
-        member = guess;
-        i = keyEnd;
+      let member = guess;
+      if (member !== undefined && this.#hasPrefix(member, i)) {
+        i += member.prefixLength;
       } else {
-        const end = this.#string(i);
-        member = this.#findMember(shape, i + 1, end - 1);
+        if (i >= end || bytes[i] !== quote) throw this.#unexpected(i, 'a key');
+        const keyEnd = this.#string(i);
+        member = this.#findMember(shape, i + 1, keyEnd - 1);
         if (member !== undefined) {
           if (previous === undefined) shape.first = member;
           else previous.next = member;
         }
-        i = end;
+        i = this.#skipSpace(keyEnd);
+        if (i >= end || bytes[i] !== colon) throw this.#unexpected(i, "':'");
+        i += 1;
       }
-      if (i < this.#end && (bytes[i] as number) <= 32) i = this.#skipSpace(i);
-      if (i >= this.#end || bytes[i] !== colon) throw this.#unexpected(i, "':'");
-      i += 1;
-      if (i < this.#end && (bytes[i] as number) <= 32) i = this.#skipSpace(i);
+      if (i < end && (bytes[i] as number) <= 32) i = this.#skipSpace(i);
       i = member === undefined ? this.#skip(i) : this.#member(member, i);
-      if (i < this.#end && (bytes[i] as number) <= 32) i = this.#skipSpace(i);
-      if (i >= this.#end) throw this.#unexpected(i, "',' or '}'");
-      const separator = bytes[i];
+      if (i < end && (bytes[i] as number) <= 32) i = this.#skipSpace(i);
+      const separator = i < end ? bytes[i] : -1;
       if (separator === closeBrace) return i + 1;
       if (separator !== comma) throw this.#unexpected(i, "',' or '}'");
       i += 1;
-      if (i < this.#end && (bytes[i] as number) <= 32) i = this.#skipSpace(i);
+      if (i < end && (bytes[i] as number) <= 32) i = this.#skipSpace(i);
       if (member !== undefined) {
         previous = member;
         guess = member.next;
@@ -136,14 +138,17 @@ export class JsonScanner implements RecordScanner {
     }
   }
 
-  /** The position after the closing quote if the key at `at` is `member`'s, else 0. */
-  #matchKey(member: JsonMember, at: number): number {
-    const raw = member.rawKey;
-    const length = raw.length;
-    if (length === 0 || at + length > this.#end) return 0;
-    const bytes = this.#bytes;
-    for (let k = 0; k < length; k += 1) if (bytes[at + k] !== raw[k]) return 0;
-    return at + length;
+  /** Whether `"key":` of the member stands at `at`. */
+  #hasPrefix(member: JsonMember, at: number): boolean {
+    const length = member.prefixLength;
+    if (length === 0 || at + length > this.#end) return false;
+    const view = this.#view;
+    const words = member.prefixWords;
+    const last = words.length - 1;
+    for (let k = 0; k < last; k += 1) {
+      if (view.getInt32(at + k * 4, true) !== words[k]) return false;
+    }
+    return view.getInt32(at + length - 4, true) === words[last];
   }
 
   #findMember(shape: JsonObjectShape, start: number, end: number): JsonMember | undefined {

@@ -13,107 +13,28 @@ import {
 import { fieldKind, type RowFields } from '../rows/row-fields.ts';
 import type { PlannedColumn } from '../rows/row-plan.ts';
 import type { RowHash } from '../shard/row-hash.ts';
-
-// How a column is converted. Numbers, so that the switch per value is a jump.
-const opNull = 0;
-const opInteger = 1;
-const opInteger64 = 2;
-const opDecimal32 = 3;
-const opDecimal64 = 4;
-const opDouble = 5;
-const opText = 6;
-const opDate = 7;
-const opTimestamp = 8;
-
-const integerBits = { bool: 8, tinyint: 8, smallint: 16, mediumint: 24, int: 32 } as const;
-
-const textBytesMax = {
-  tinytext: 255,
-  text: 65_535,
-  mediumtext: 16_777_215,
-  longtext: 4_294_967_295,
-} as const;
-const blobBytesMax = {
-  tinyblob: 255,
-  blob: 65_535,
-  mediumblob: 16_777_215,
-  longblob: 4_294_967_295,
-} as const;
-
-interface Conversion {
-  readonly op: number;
-  /** Integers and decimals: bounds of the value. */
-  readonly low: number;
-  readonly high: number;
-  readonly unsigned: boolean;
-  /** Decimals: digits after the point. Timestamps: digits of fraction. */
-  readonly scale: number;
-  /** Texts: most bytes or characters. */
-  readonly lengthMax: number;
-  readonly inCharacters: boolean;
-}
-
-const conversionBase: Conversion = {
-  op: opNull,
-  low: 0,
-  high: 0,
-  unsigned: false,
-  scale: 0,
-  lengthMax: 0,
-  inCharacters: false,
-};
-
-function conversionOf(type: SqlType): Conversion {
-  switch (type.kind) {
-    case 'bool':
-    case 'tinyint':
-    case 'smallint':
-    case 'mediumint':
-    case 'int': {
-      const bits = integerBits[type.kind];
-      const unsigned = type.kind !== 'bool' && type.unsigned;
-      const [low, high] = unsigned ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
-      return { ...conversionBase, op: opInteger, low, high, unsigned };
-    }
-    case 'bigint':
-      return { ...conversionBase, op: opInteger64, unsigned: type.unsigned };
-    case 'decimal': {
-      const high = 10 ** Math.min(type.precision, 15) - 1;
-      const op = type.precision > 9 ? opDecimal64 : opDecimal32;
-      return { ...conversionBase, op, low: -high, high, scale: type.scale };
-    }
-    case 'double':
-      return { ...conversionBase, op: opDouble };
-    case 'char':
-    case 'varchar':
-      return { ...conversionBase, op: opText, lengthMax: type.length, inCharacters: true };
-    case 'tinytext':
-    case 'text':
-    case 'mediumtext':
-    case 'longtext':
-      return { ...conversionBase, op: opText, lengthMax: textBytesMax[type.kind] };
-    case 'binary':
-    case 'varbinary':
-      return { ...conversionBase, op: opText, lengthMax: type.length };
-    case 'tinyblob':
-    case 'blob':
-    case 'mediumblob':
-    case 'longblob':
-      return { ...conversionBase, op: opText, lengthMax: blobBytesMax[type.kind] };
-    case 'date':
-      return { ...conversionBase, op: opDate };
-    case 'datetime':
-    case 'timestamp':
-      return { ...conversionBase, op: opTimestamp, scale: type.fraction };
-    case 'float':
-    case 'time':
-    case 'json':
-    case 'null':
-      throw new RangeError(`no direct conversion for ${type.kind}`);
-  }
-}
+import {
+  type Conversion,
+  conversionOf,
+  opDate,
+  opDecimal32,
+  opDecimal64,
+  opDouble,
+  opInteger,
+  opInteger64,
+  opText,
+  opTimestamp,
+} from './column-conversion.ts';
 
 const numberPattern = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+// Where the text of a column is, if it has one.
+const inInput = 0;
+const inScratch = 1;
+const inFallback = 2;
+const isOne = 3;
+const isZero = 4;
+const isNull = 5;
+
 const one = byteSource(Buffer.from('1'));
 const zero = byteSource(Buffer.from('0'));
 
@@ -124,17 +45,19 @@ const zero = byteSource(Buffer.from('0'));
  */
 export class DirectRow {
   readonly #fieldOf: Int32Array;
+  readonly #ops: Uint8Array;
   readonly #conversions: readonly Conversion[];
   readonly #nullable: readonly boolean[];
   readonly #fallbacks: readonly (ByteSource | null)[];
-  /** Per column: 1 for NULL, and the converted value. */
-  readonly #nulls: Uint8Array;
+  readonly #lengthsMax: Float64Array;
+  /** Per column: NULL or where its text is, and the converted value of those that are no text. */
+  readonly #states: Uint8Array;
   readonly #numbers: Float64Array;
   readonly #lows: Int32Array;
   readonly #highs: Int32Array;
-  readonly #texts: ByteSource[];
-  readonly #starts: Int32Array;
-  readonly #ends: Int32Array;
+  #source: ByteSource = zero;
+  #start = 0;
+  #end = 0;
   readonly #integer = new Integer64();
   readonly #decimal: DecimalParts = { digits: 0, scale: 0 };
 
@@ -143,76 +66,87 @@ export class DirectRow {
     const count = columns.length;
     this.#fieldOf = Int32Array.from(columns, ({ source }) => (source.kind === 'field' ? source.field : -1));
     this.#conversions = columns.map(({ type }) => conversionOf(type));
+    this.#ops = Uint8Array.from(this.#conversions, ({ op }) => op);
     this.#nullable = columns.map(({ nullable }) => nullable);
     this.#fallbacks = columns.map(({ source }) =>
       source.kind === 'field' && source.fallback ? byteSource(source.fallback) : null,
     );
-    this.#nulls = new Uint8Array(count);
+    this.#lengthsMax = Float64Array.from(this.#conversions, ({ lengthMax }) => lengthMax);
+    this.#states = new Uint8Array(count);
     this.#numbers = new Float64Array(count);
     this.#lows = new Int32Array(count);
     this.#highs = new Int32Array(count);
-    this.#texts = new Array<ByteSource>(count).fill(zero);
-    this.#starts = new Int32Array(count);
-    this.#ends = new Int32Array(count);
   }
 
   convert(fields: RowFields): boolean {
+    const { kinds, starts, ends } = fields;
     const fieldOf = this.#fieldOf;
+    const states = this.#states;
+    const ops = this.#ops;
+    const lengthsMax = this.#lengthsMax;
     for (let column = 0; column < fieldOf.length; column += 1) {
       const field = fieldOf[column] as number;
-      let kind = field < 0 ? fieldKind.null : (fields.kinds[field] as number);
-      let source = fields.input;
-      let start = 0;
-      let end = 0;
-      switch (kind) {
-        case fieldKind.null:
-          break;
-        case fieldKind.missing: {
-          const fallback = this.#fallbacks[column];
-          if (fallback === null || fallback === undefined) {
-            kind = fieldKind.null;
-          } else {
-            source = fallback;
-            end = fallback.bytes.length;
-          }
-          break;
+      const kind = field < 0 ? fieldKind.null : (kinds[field] as number);
+      if (kind === fieldKind.text || kind === fieldKind.number) {
+        states[column] = inInput;
+        if (
+          ops[column] === opText &&
+          (ends[field] as number) - (starts[field] as number) <= (lengthsMax[column] as number)
+        ) {
+          continue;
         }
-        case fieldKind.true:
-        case fieldKind.false:
-          source = kind === fieldKind.true ? one : zero;
-          end = 1;
-          break;
-        default:
-          if (kind === fieldKind.decoded) source = fields.scratch;
-          start = fields.starts[field] as number;
-          end = fields.ends[field] as number;
-      }
-      if (kind === fieldKind.null) {
+      } else if (!this.#locate(column, kind)) {
         if (!this.#nullable[column]) return false;
-        this.#nulls[column] = 1;
+        states[column] = isNull;
         continue;
       }
-      this.#nulls[column] = 0;
-      if (!this.#convertValue(column, source, start, end)) return false;
+      if (!this.#convertValue(column, field, fields)) return false;
     }
     return true;
   }
 
-  #convertValue(column: number, source: ByteSource, start: number, end: number): boolean {
-    const bytes = source.bytes;
+  /** Finds where the text of a column is whose field is of a less usual kind; false for NULL. */
+  #locate(column: number, kind: number): boolean {
+    let state = inInput;
+    if (kind === fieldKind.decoded) state = inScratch;
+    else if (kind === fieldKind.true) state = isOne;
+    else if (kind === fieldKind.false) state = isZero;
+    else if (kind === fieldKind.missing) state = inFallback;
+    else if (kind === fieldKind.null) return false;
+    if (state === inFallback && !this.#fallbacks[column]) return false;
+    this.#states[column] = state;
+    return true;
+  }
+
+  /** Sets `#source`, `#start` and `#end` to the text of a column. */
+  #open(column: number, field: number, fields: RowFields): void {
+    const state = this.#states[column];
+    if (state === inInput || state === inScratch) {
+      this.#source = state === inInput ? fields.input : fields.scratch;
+      this.#start = fields.starts[field] as number;
+      this.#end = fields.ends[field] as number;
+      return;
+    }
+    this.#source = state === isOne ? one : state === isZero ? zero : (this.#fallbacks[column] ?? zero);
+    this.#start = 0;
+    this.#end = this.#source.bytes.length;
+  }
+
+  #convertValue(column: number, field: number, fields: RowFields): boolean {
+    this.#open(column, field, fields);
+    const { bytes } = this.#source;
+    const start = this.#start;
+    const end = this.#end;
     const conversion = this.#conversions[column] as Conversion;
-    switch (conversion.op) {
+    switch (this.#ops[column]) {
+      case opText:
+        if (end - start <= conversion.lengthMax) return true;
+        return conversion.inCharacters && characterCount(bytes, start, end) <= conversion.lengthMax;
       case opInteger: {
         const value = parseInteger(bytes, start, end);
         this.#numbers[column] = value;
         return value >= conversion.low && value <= conversion.high;
       }
-      case opText:
-        this.#texts[column] = source;
-        this.#starts[column] = start;
-        this.#ends[column] = end;
-        if (end - start <= conversion.lengthMax) return true;
-        return conversion.inCharacters && characterCount(bytes, start, end) <= conversion.lengthMax;
       case opInteger64:
         if (!this.#integer.parse(bytes, start, end, conversion.unsigned)) return false;
         this.#lows[column] = this.#integer.low;
@@ -246,14 +180,14 @@ export class DirectRow {
   }
 
   /** The partition of the converted row by the columns of the shard key. */
-  partition(hash: RowHash, shardKey: readonly number[], partitionCount: number): number {
+  partition(fields: RowFields, hash: RowHash, shardKey: readonly number[], partitionCount: number): number {
     hash.start();
     for (const column of shardKey) {
-      if (this.#nulls[column] === 1) {
+      if (this.#states[column] === isNull) {
         hash.addNull();
         continue;
       }
-      switch ((this.#conversions[column] as Conversion).op) {
+      switch (this.#ops[column]) {
         case opInteger: {
           const value = this.#numbers[column] as number;
           hash.addInteger(value | 0, value < 0 ? -1 : 0);
@@ -271,46 +205,52 @@ export class DirectRow {
           hash.addInteger(this.#lows[column] as number, this.#highs[column] as number);
           break;
         default:
-          hash.addBytes(
-            (this.#texts[column] as ByteSource).bytes,
-            this.#starts[column] as number,
-            this.#ends[column] as number,
-          );
+          this.#open(column, this.#fieldOf[column] as number, fields);
+          hash.addBytes(this.#source.bytes, this.#start, this.#end);
       }
     }
     return hash.partition(partitionCount);
   }
 
   /** Adds the converted row to the builders of a slice, one per column. */
-  store(builders: readonly ColumnBuilder[]): void {
+  store(fields: RowFields, builders: readonly ColumnBuilder[]): void {
+    const { starts, ends, input } = fields;
+    const fieldOf = this.#fieldOf;
+    const states = this.#states;
+    const ops = this.#ops;
+    const numbers = this.#numbers;
     for (let column = 0; column < builders.length; column += 1) {
       const builder = builders[column] as ColumnBuilder;
-      if (this.#nulls[column] === 1) {
+      const state = states[column];
+      if (state === isNull) {
         builder.addNull();
         continue;
       }
-      switch ((this.#conversions[column] as Conversion).op) {
+      switch (ops[column]) {
+        case opText: {
+          const field = fieldOf[column] as number;
+          if (state === inInput) {
+            (builder as BytesBuilder).add(input, starts[field] as number, ends[field] as number);
+          } else {
+            this.#open(column, field, fields);
+            (builder as BytesBuilder).add(this.#source, this.#start, this.#end);
+          }
+          break;
+        }
         case opInteger:
         case opDecimal32:
         case opDate:
-          (builder as Int32Builder).add(this.#numbers[column] as number);
-          break;
-        case opText:
-          (builder as BytesBuilder).add(
-            this.#texts[column] as ByteSource,
-            this.#starts[column] as number,
-            this.#ends[column] as number,
-          );
+          (builder as Int32Builder).add(numbers[column] as number);
           break;
         case opInteger64:
           (builder as Int64Builder).add(this.#lows[column] as number, this.#highs[column] as number);
           break;
         case opDecimal64:
         case opTimestamp:
-          (builder as Int64Builder).addNumber(this.#numbers[column] as number);
+          (builder as Int64Builder).addNumber(numbers[column] as number);
           break;
         default:
-          (builder as FloatBuilder).add(this.#numbers[column] as number);
+          (builder as FloatBuilder).add(numbers[column] as number);
       }
     }
   }

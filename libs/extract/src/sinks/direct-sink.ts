@@ -80,9 +80,9 @@ export class DirectSink {
   tryAddRow(fields: RowFields): boolean {
     const row = this.#row;
     if (!row.convert(fields)) return false;
-    const lane = this.#laneOf();
+    const lane = this.#laneOf(fields);
     const writer = lane.writer;
-    row.store(writer.columns);
+    row.store(fields, writer.columns);
     writer.rows += 1;
     this.#rows += 1;
     const rowsOpen = writer.rowsOpen;
@@ -95,14 +95,14 @@ export class DirectSink {
     return true;
   }
 
-  #laneOf(): Lane {
+  #laneOf(fields: RowFields): Lane {
     const { plan, destination, batchId } = this.#options;
     const count = destination.partitions.length;
     const index =
       count === 1
         ? 0
         : plan.shardKey.length > 0
-          ? this.#row.partition(this.#hash, plan.shardKey, count)
+          ? this.#row.partition(fields, this.#hash, plan.shardKey, count)
           : spreadPartition(batchId, this.#rows, count);
     return this.#lanes[index] ?? this.#openLane(index);
   }
