@@ -6,8 +6,11 @@ import { exitCode } from './command.ts';
  */
 export class Interrupt {
   readonly #controller = new AbortController();
+  #againFromMs = 0;
   readonly #onSignal = () => {
+    if (performance.now() < this.#againFromMs) return;
     if (this.#controller.signal.aborted) process.exit(exitCode.interrupted);
+    this.#againFromMs = performance.now() + echoMs;
     this.#controller.abort(new Error('interrupted'));
   };
 
@@ -25,3 +28,6 @@ export class Interrupt {
 }
 
 const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Ctrl-C may come twice, from the terminal and passed on by npm: within this time it counts once. */
+const echoMs = 300;
