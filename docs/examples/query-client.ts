@@ -39,28 +39,29 @@ async function query(
   const request = { database, sql, parameters: parameters.map(parameterOf), batchRows: 0 };
   const call: ClientReadableStream<ExecuteResponse> = client.execute(request);
   process.once('SIGINT', () => call.cancel());
-  let rows = 0;
-  let summary = '';
+  let rows: number | undefined;
+  let affectedRows = 0n;
   try {
     // Reading with `for await` pauses the server while a batch is being printed.
     for await (const { part } of call as AsyncIterable<ExecuteResponse>) {
       switch (part?.$case) {
         case 'header':
+          rows = 0;
           print(part.header.columns.map(({ name }) => name));
           break;
         case 'batch':
-          rows += part.batch.rowCount;
+          rows = (rows ?? 0) + part.batch.rowCount;
           for (const row of rowsOf(part.batch)) print(row);
           break;
         case 'done':
-          summary = `${part.done.affectedRows} rows affected`;
+          affectedRows = part.done.affectedRows;
           break;
       }
     }
   } finally {
     client.close();
   }
-  return summary === '' ? `${rows} rows` : summary;
+  return rows === undefined ? `${affectedRows} rows affected` : `${rows} rows`;
 }
 
 function* rowsOf({ rowCount, columns }: ColumnBatch): Generator<string[]> {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { produce } from '../support/kafka.ts';
+import { createTopic, produce } from '../support/kafka.ts';
 import { repositoryRoot } from '../support/millrace-process.ts';
 import { untilRows } from '../support/pipelines.ts';
 import { eventually, type SqlClient } from '../support/sql-client.ts';
@@ -145,6 +145,7 @@ describe('the gRPC example client', () => {
 
   it('lists pipelines with their positions', async () => {
     const brokers = `127.0.0.1:${server.kafkaPort}`;
+    await createTopic(brokers, 'listed', 1);
     await produce(brokers, 'listed', [{ value: '1' }, { value: '2' }, { value: '3' }]);
     await client.run(
       'CREATE TABLE listed (a INT)',

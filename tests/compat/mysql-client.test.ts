@@ -91,15 +91,15 @@ describe.skipIf(!available)('the mysql command-line client', () => {
 
   it('shows errors with number, SQLSTATE and line', async () => {
     expect(await failure('SELECT 1;\nSELEC 2')).toMatch(
-      /^ERROR 1064 \(42000\) at line 2: You have an error in your SQL syntax/,
+      /^ERROR 1064 \(42000\) at line 2: You have an error in your SQL syntax near 'SELEC 2'/m,
     );
-    expect(await failure('SELECT * FROM nowhere')).toMatch(/^ERROR 1146 \(42S02\) at line 1: .*nowhere/);
+    expect(await failure('SELECT * FROM nowhere')).toMatch(/^ERROR 1146 \(42S02\) at line 1: .*nowhere/m);
   });
 
   it('goes on after an error with --force', async () => {
     const { stdout } = spawnSync(
       'mysql',
-      argumentsOf('-B', '-N', '--force', '-e', 'SELECT 1; SELEC 2; SELECT 3'),
+      argumentsOf('-B', '-N', '--force', '-e', 'SELECT 1;\nSELEC 2;\nSELECT 3'),
       {
         encoding: 'utf8',
       },

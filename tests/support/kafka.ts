@@ -18,6 +18,16 @@ export interface TopicMessage {
   readonly partition?: number;
 }
 
+export async function createTopic(brokers: string, topic: string, partitions: number): Promise<void> {
+  const admin = clientOf(brokers).admin();
+  await admin.connect();
+  try {
+    await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
 /** Writes messages in requests of a bounded size; those without partition go round robin over `partitions`. */
 export async function produce(
   brokers: string,

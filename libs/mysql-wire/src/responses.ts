@@ -4,7 +4,7 @@ import type { PacketWriter } from './packet-writer.ts';
 /** Error texts beyond this many characters are cut: clients keep some 500 bytes and log lines stay bounded. */
 const errorTextMax = 4096;
 /** The words by which clients recognise a syntax error, beside its number 1064. */
-const syntaxErrorPrefix = 'You have an error in your SQL syntax; ';
+const syntaxErrorWords = 'You have an error in your SQL syntax';
 
 export interface OkFields {
   readonly affectedRows: bigint;
@@ -35,7 +35,8 @@ export function writeEof(writer: PacketWriter, statusFlags: number, warnings: nu
 
 /** The text of an error as one line: what happened, where, and what to do. */
 export function errorText(error: MillraceError): string {
-  const prefix = error.code === 'SQL_SYNTAX' ? syntaxErrorPrefix : '';
+  const unmarked = error.code === 'SQL_SYNTAX' && !error.message.startsWith(syntaxErrorWords);
+  const prefix = unmarked ? `${syntaxErrorWords}; ` : '';
   const detail = error.detail === undefined ? '' : ` (${error.detail})`;
   const text = `${prefix}${error.message}${detail}. Hint: ${error.remedy}`;
   return text.length > errorTextMax ? `${text.slice(0, errorTextMax)}…` : text;
