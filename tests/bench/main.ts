@@ -1,12 +1,14 @@
 /** Benchmarks: see docs/reference/performance.md. */
+import { runFreshness } from './freshness.ts';
 import { runIngest } from './ingest.ts';
 import { type BenchmarkName, type BenchOptions, parseOptions, usage } from './options.ts';
 import { Progress } from './progress.ts';
+import { runQuery } from './query.ts';
 import { machine, type Report, writeResults } from './report.ts';
 
 type Benchmark = (options: BenchOptions, progress: Progress) => Promise<Report>;
 
-const runs = { ingest: runIngest, freshness: runIngest, query: runIngest } as const satisfies Record<
+const runs = { ingest: runIngest, freshness: runFreshness, query: runQuery } as const satisfies Record<
   BenchmarkName,
   Benchmark
 >;
