@@ -136,10 +136,13 @@ class Workload {
     return Math.floor(this.#random() * limit);
   }
 
-  /** Runs a random transaction on both partitions. Throws Killed when the leaf dies, whatever was decided by then. */
-  async transact(): Promise<void> {
+  /**
+   * Runs a transaction on both partitions, a random one or an insert. `decided` is called when the decision is made,
+   * before the leaf is told. Throws Killed when the leaf dies, whatever was decided by then.
+   */
+  async transact(wanted: 'any' | 'insert' = 'any', decided: () => void = () => undefined): Promise<void> {
     const transactionId = this.#nextTransaction++;
-    const kind = this.#below(6);
+    const kind = wanted === 'insert' ? 2 : this.#below(6);
     const change =
       kind === 0 ? this.#update() : kind === 1 ? this.#delete() : await this.#insert(transactionId);
     try {
@@ -155,9 +158,10 @@ class Workload {
       await delay(20);
       return;
     }
-    const commit = this.#below(5) > 0;
+    const commit = wanted === 'insert' || this.#below(5) > 0;
     this.outcomes.set(transactionId, commit ? 'committed' : 'aborted');
     if (commit) change.apply();
+    decided();
     await this.#leaf.ask({ kind: 'decide', transactionId, decision: commit ? 'commit' : 'abort' });
   }
 
@@ -252,6 +256,7 @@ describe('a leaf that is killed', () => {
       tableDefinition({ tableId: 2n, kind: 'columnstore', sortKey: ['u'] }),
     ];
     await workload.leaf.ask({ kind: 'schema', tables, ordinals });
+    for (let count = 0; count < 3; count += 1) await workload.transact('insert');
     await workload.leaf.kill();
     return random;
   }
@@ -263,12 +268,19 @@ describe('a leaf that is killed', () => {
   }, async () => {
     const random = await open(seed);
     const hit = new Set<string>();
-    for (const crashPoint of crashPoints) {
+    // Around the decision each partition passes the points once: every order of dying and applying is tried.
+    const aroundDecision = crashPoints.slice(
+      crashPoints.indexOf('after-redo-fsync'),
+      crashPoints.indexOf('before-flush-commit'),
+    );
+    const plan = crashPoints.map((point) => ({ point, passes: Math.floor(random() * 3) }));
+    for (const point of aroundDecision) plan.push({ point, passes: 0 }, { point, passes: 1 });
+    for (const { point, passes } of plan) {
       await untilKilled(async () => {
-        await workload.leaf.start(crashPoint, Math.floor(random() * 3));
-        for (let count = 0; count < 40; count += 1) await workload.transact();
+        await workload.leaf.start(point, passes);
+        for (let count = 0; count < 40; count += 1) await workload.transact(count === 0 ? 'insert' : 'any');
       });
-      if (!workload.leaf.isRunning) hit.add(crashPoint);
+      if (!workload.leaf.isRunning) hit.add(point);
       await workload.leaf.kill();
       await workload.leaf.start();
       await workload.check();
@@ -279,13 +291,17 @@ describe('a leaf that is killed', () => {
 
   test(`at random instants holds exactly what was decided (seed ${seed})`, { timeout: 180_000 }, async () => {
     const random = await open(seed + 1);
-    for (let round = 0; round < 4; round += 1) {
-      await untilKilled(() => workload.leaf.start());
-      const killed = delay(random() * 400).then(() => workload.leaf.kill());
+    for (let round = 0; round < 6; round += 1) {
+      await workload.leaf.start();
+      const before = Math.floor(random() * 5);
+      const delayMs = random() * (round % 2 === 0 ? 8 : 60);
       await untilKilled(async () => {
-        for (;;) await workload.transact();
+        for (let count = 0; count < before; count += 1) await workload.transact();
+        // Every other time soon after a decision, else anywhere in a transaction.
+        const kill = () => void delay(delayMs).then(() => workload.leaf.kill());
+        if (round % 2 === 1) kill();
+        for (;;) await workload.transact('insert', round % 2 === 0 ? kill : undefined);
       });
-      await killed;
       await workload.leaf.start();
       await workload.check();
       await workload.leaf.kill();
