@@ -71,6 +71,14 @@ export function partitionsText(partitions: PartitionSet): string {
   }
 }
 
+/** Shows the subqueries of a block's expressions beside its input. */
+function withSubqueries(node: PlanNode, subqueries: readonly PlanNode[]): PlanNode {
+  return {
+    ...node,
+    inputs: [...node.inputs, ...subqueries.map((subquery) => planNode('Subquery', subquery))],
+  };
+}
+
 class MergePlanner {
   readonly inputs: MergeInput[] = [];
 
@@ -98,11 +106,13 @@ class MergePlanner {
   }
 
   #wrap(query: BoundQuery, inner: Merged, outer: RenderScope, names: readonly string[] | undefined): Merged {
+    const subqueries: PlanNode[] = [];
     const scope: RenderScope = {
       column: (column) => (column.relation === query.id ? ownColumn(column) : outer.column(column)),
-      query: (subquery) => this.render(subquery, scope).sql,
+      query: (subquery) => this.#renderSubquery(subquery, scope, subqueries),
     };
-    return { sql: outerSql(query, inner.sql, scope, names), node: orderNode(query, inner.node) };
+    const sql = outerSql(query, inner.sql, scope, names);
+    return { sql, node: withSubqueries(orderNode(query, inner.node), subqueries) };
   }
 
   /** A select that leaves prepare. */
@@ -116,10 +126,13 @@ class MergePlanner {
     const { name, node } = this.#gather(block.fragment);
     const { merge } = block;
     if (merge !== undefined) {
-      return {
-        sql: merge.sql(name, (subquery, scope) => this.render(subquery, scope).sql, names),
-        node: merge.outline(node),
-      };
+      const subqueries: PlanNode[] = [];
+      const sql = merge.sql(
+        name,
+        (subquery, scope) => this.#renderSubquery(subquery, scope, subqueries),
+        names,
+      );
+      return { sql, node: withSubqueries(merge.outline(node), subqueries) };
     }
     const items = block.fragment.columns.map((column, at) => {
       const own = quoteIdentifier(column.name);
@@ -153,9 +166,10 @@ class MergePlanner {
     const where = select.where.filter((condition) => !applied.has(condition));
     const used = new UsedColumns(query, select, where, piece);
     const places = new Map<string, (column: BoundColumn) => string>();
+    const subqueries: PlanNode[] = [];
     const scope: RenderScope = {
       column: (column) => (places.get(column.relation) ?? ((other) => outer.column(other)))(column),
-      query: (subquery) => this.render(subquery, scope).sql,
+      query: (subquery) => this.#renderSubquery(subquery, scope, subqueries),
     };
     const from = piece === undefined ? undefined : this.#renderPiece(piece, used, places, scope);
     const sql = renderSelect(query, select, {
@@ -164,7 +178,13 @@ class MergePlanner {
       where,
       ...(names === undefined ? {} : { names }),
     });
-    return { sql, node: orderNode(query, selectNode(select, where, from?.node)) };
+    return { sql, node: withSubqueries(orderNode(query, selectNode(select, where, from?.node)), subqueries) };
+  }
+
+  #renderSubquery(query: BoundQuery, scope: RenderScope, nodes: PlanNode[]): string {
+    const { sql, node } = this.render(query, scope);
+    nodes.push(node);
+    return sql;
   }
 
   #renderPiece(

@@ -9,7 +9,7 @@ import { type BoundColumn, type BoundExpression, literal } from '../bound/bound-
 import type { BoundRelation } from '../bound/bound-query.ts';
 import type { RenderScope } from '../render/render-expression.ts';
 import { quoteIdentifier } from '../render/sql-text.ts';
-import { asBlob, asNumber, asText, asValue } from '../types/convert.ts';
+import { asBlob, asNumber, asText, asValue, convertTo } from '../types/convert.ts';
 import { classOf, isTemporal } from '../types/type-class.ts';
 
 /** The table that a statement changes. */
@@ -96,7 +96,9 @@ export function currentTime(column: ColumnDefinition, context: BindContext): Bou
 /** A value in a form that the column's type can be made from: BLOB for binary columns, MySQL's text for text. */
 export function assignable(expression: BoundExpression, column: ColumnDefinition): BoundExpression {
   const value = asValue(expression);
-  if (classOf(value.type) === 'null') return value;
+  if (classOf(value.type) === 'null') {
+    return classOf(column.type) === 'blob' ? convertTo(value, column.type) : value;
+  }
   switch (classOf(column.type)) {
     case 'blob':
       return asBlob(value);

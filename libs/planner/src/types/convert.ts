@@ -263,7 +263,7 @@ export function convertTo(expression: BoundExpression, type: SqlType): BoundExpr
       return text === value && value.kind !== 'literal' ? retype(value, type) : cast(text, type, target);
     }
     case 'blob':
-      return retype(asBlob(value), type);
+      return classOf(value.type) === 'null' ? cast(value, type, target) : retype(asBlob(value), type);
     case 'date':
       return retype(asDate(value), type);
     case 'datetime':
