@@ -116,7 +116,7 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     crashPoint: options.crashPoint,
     applyWaitMs,
   });
-  const admission = new LeafAdmission(catalog, (id) => coordinator.resolve(id), logger);
+  const admission = new LeafAdmission(catalog, coordinator, logger);
   const mergeEngine = new MergeEngine(options.engine, directory);
   const runner = new SelectRunner({
     map: catalog.schema,

@@ -4,6 +4,13 @@ import type { Logger } from '@millrace/runtime/logger';
 import type { LeafClient, LeafSchema } from '../leaves/leaf-port.ts';
 import type { TransactionOutcome } from '../transactions/transaction-state.ts';
 
+/** What the coordinator knows of transactions. */
+export interface TransactionOutcomes {
+  resolve(transactionId: bigint): TransactionOutcome;
+  /** Commits that a leaf may not have applied. */
+  undelivered(leafId: string): readonly bigint[];
+}
+
 const pendingPollMs = 20;
 
 /**
@@ -12,12 +19,12 @@ const pendingPollMs = 20;
  */
 export class LeafAdmission {
   readonly #catalog: CatalogStore;
-  readonly #resolve: (transactionId: bigint) => TransactionOutcome;
+  readonly #outcomes: TransactionOutcomes;
   readonly #logger: Logger;
 
-  constructor(catalog: CatalogStore, resolve: (transactionId: bigint) => TransactionOutcome, logger: Logger) {
+  constructor(catalog: CatalogStore, outcomes: TransactionOutcomes, logger: Logger) {
     this.#catalog = catalog;
-    this.#resolve = resolve;
+    this.#outcomes = outcomes;
     this.#logger = logger;
   }
 
@@ -37,24 +44,26 @@ export class LeafAdmission {
 
   async #attempt(leaf: LeafClient, prepared: readonly bigint[], signal: AbortSignal): Promise<void> {
     const { schema } = this.#catalog;
-    const { databaseIds } = await leaf.status(signal);
+    const held = await leaf.heldDatabases(signal);
     for (const id of schema.droppedDatabaseIds()) {
-      if (databaseIds.has(id)) await leaf.dropDatabase(id, signal);
+      if (held.has(id)) await leaf.dropDatabase(id, signal);
     }
     for (const { name } of schema.databases()) {
       const wanted = leafSchemaOf(this.#catalog, name, leaf.leafId);
       if (wanted !== undefined) await leaf.applySchema(wanted, signal);
     }
+    // Nobody may read around a commit that the leaf has not applied.
+    for (const transactionId of this.#outcomes.undelivered(leaf.leafId)) {
+      await leaf.decide(transactionId, 'commit', signal);
+    }
     for (const transactionId of prepared) await this.#settle(leaf, transactionId, signal);
-    // What the leaf did not name it asks about by itself; nobody may read around a commit that it has not applied.
-    while ((await leaf.status(signal)).unresolvedTransactions > 0) await sleep(pendingPollMs, signal);
   }
 
   async #settle(leaf: LeafClient, transactionId: bigint, signal: AbortSignal): Promise<void> {
-    const outcome = this.#resolve(transactionId);
+    const outcome = this.#outcomes.resolve(transactionId);
     if (outcome === 'pending') {
       // Its coordinator still works on it and tells the leaf itself.
-      while (this.#resolve(transactionId) === 'pending') await sleep(pendingPollMs, signal);
+      while (this.#outcomes.resolve(transactionId) === 'pending') await sleep(pendingPollMs, signal);
       return;
     }
     await leaf.decide(transactionId, outcome === 'committed' ? 'commit' : 'abort', signal);

@@ -12,6 +12,7 @@ export class SchemaDistribution {
   readonly #catalog: CatalogStore;
   readonly #leaves: Leaves;
   readonly #logger: Logger;
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(catalog: CatalogStore, leaves: Leaves, logger: Logger) {
     this.#catalog = catalog;
@@ -36,16 +37,27 @@ export class SchemaDistribution {
     await this.#onEach(leafIds, (leafId) => this.#leaves.connected(leafId).dropDatabase(databaseId, signal));
   }
 
+  /** Resolves when the changes now on their way have reached the leaves or failed. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+
   async #onEach(leafIds: readonly string[], work: (leafId: string) => Promise<void>): Promise<void> {
-    await Promise.all(
-      leafIds.map(async (leafId) => {
-        try {
-          await work(leafId);
-        } catch (error) {
-          if (!isMillraceError(error, 'LEAF_UNAVAILABLE')) throw error;
-          this.#logger.warn('leaf is away, it gets the schema when it returns', { leafId });
-        }
-      }),
-    );
+    const change = Promise.all(leafIds.map((leafId) => this.#unlessAway(leafId, work)));
+    this.#underWay.add(change);
+    try {
+      await change;
+    } finally {
+      this.#underWay.delete(change);
+    }
+  }
+
+  async #unlessAway(leafId: string, work: (leafId: string) => Promise<void>): Promise<void> {
+    try {
+      await work(leafId);
+    } catch (error) {
+      if (!isMillraceError(error, 'LEAF_UNAVAILABLE')) throw error;
+      this.#logger.warn('leaf is away, it gets the schema when it returns', { leafId });
+    }
   }
 }

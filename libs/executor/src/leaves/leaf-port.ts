@@ -70,13 +70,6 @@ export interface LeafQuery {
   readonly sql: readonly SqlPart[];
 }
 
-export interface LeafStatus {
-  /** Databases of which the leaf holds partitions. */
-  readonly databaseIds: ReadonlySet<bigint>;
-  /** Prepared transactions whose outcome the leaf does not know yet. */
-  readonly unresolvedTransactions: number;
-}
-
 /**
  * One leaf, as the aggregator uses it. Every method throws MillraceError: LEAF_UNAVAILABLE naming the leaf when it cannot
  * be reached, else the leaf's own error.
@@ -88,7 +81,8 @@ export interface LeafClient {
   /** Resolves to the schema version that the leaf has then. */
   applySchema(schema: LeafSchema, signal: AbortSignal): Promise<bigint>;
   dropDatabase(databaseId: bigint, signal: AbortSignal): Promise<void>;
-  status(signal: AbortSignal): Promise<LeafStatus>;
+  /** Databases of which the leaf holds partitions. */
+  heldDatabases(signal: AbortSignal): Promise<ReadonlySet<bigint>>;
   /** Sends one Parquet file; it is durable at the leaf when this resolves. */
   stage(slice: StagedSlice, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   prepare(order: PrepareOrder, signal: AbortSignal): Promise<PrepareVote>;

@@ -13,7 +13,6 @@ import type {
   LeafClient,
   LeafQuery,
   LeafSchema,
-  LeafStatus,
   PrepareOrder,
   PrepareVote,
   StagedSlice,
@@ -58,16 +57,10 @@ export class GrpcLeafClient implements LeafClient {
     });
   }
 
-  status(signal: AbortSignal): Promise<LeafStatus> {
+  heldDatabases(signal: AbortSignal): Promise<ReadonlySet<bigint>> {
     return this.#guard(signal, async (both) => {
       const { partitions } = await callUnary(this.#stub, this.#stub.getStatus, {}, { signal: both });
-      return {
-        databaseIds: new Set(partitions.flatMap(({ partition }) => partition?.databaseId ?? [])),
-        unresolvedTransactions: partitions.reduce(
-          (sum, { preparedTransactions }) => sum + preparedTransactions,
-          0,
-        ),
-      };
+      return new Set(partitions.flatMap(({ partition }) => partition?.databaseId ?? []));
     });
   }
 

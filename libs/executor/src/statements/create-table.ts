@@ -18,7 +18,10 @@ export const runCreateTable: StatementHandler<'createTable'> = async (statement,
   if (statement.query !== undefined) {
     throw new MillraceError('SQL_UNSUPPORTED', 'CREATE TABLE … AS SELECT is not supported yet');
   }
-  catalog.schema.createTable(database.name, bindTableDefinition(withDefaultStorage(statement, context), context.bind()));
+  catalog.schema.createTable(
+    database.name,
+    bindTableDefinition(withDefaultStorage(statement, context), context.bind()),
+  );
   await distribution.apply(database.name, context.signal);
   context.session.transaction = 'none';
   return done;
@@ -26,7 +29,10 @@ export const runCreateTable: StatementHandler<'createTable'> = async (statement,
 
 /** `default_table_type` decides where neither a storage word nor a sort key does. */
 function withDefaultStorage(statement: CreateTable, { session }: StatementContext): CreateTable {
-  const isOpen = statement.storage === undefined && !statement.reference && !statement.keys.some(({ kind }) => kind === 'sort');
+  const isOpen =
+    statement.storage === undefined &&
+    !statement.reference &&
+    !statement.keys.some(({ kind }) => kind === 'sort');
   const isColumnstore = session.variables.text('default_table_type').toLowerCase() === 'columnstore';
   return isOpen && isColumnstore ? { ...statement, storage: 'columnstore' } : statement;
 }

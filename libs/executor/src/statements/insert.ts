@@ -5,8 +5,8 @@ import { replanOnSchemaChange } from './replan.ts';
 import type { StatementHandler } from './statement-handler.ts';
 
 export const runInsert: StatementHandler<'insert'> = async (statement, context) => {
-  const { services, views, session, signal } = context;
-  const outcome = await replanOnSchemaChange(signal, () =>
+  const { services, views, session } = context;
+  const outcome = await replanOnSchemaChange(context, () =>
     services.inserts.run(planInsert(statement, context.bind()), views, changeSettings(context)),
   );
   noteWrite(session);

@@ -6,8 +6,8 @@ import { changed, type StatementHandler } from './statement-handler.ts';
 
 /** As DDL, TRUNCATE ends an open transaction. */
 export const runTruncateTable: StatementHandler<'truncateTable'> = async (statement, context) => {
-  const { services, session, signal } = context;
-  await replanOnSchemaChange(signal, () => {
+  const { services, session } = context;
+  await replanOnSchemaChange(context, () => {
     const { database, table } = tableOf(context, statement.table);
     return changeRows(
       {

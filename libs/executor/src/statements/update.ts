@@ -6,8 +6,8 @@ import { replanOnSchemaChange } from './replan.ts';
 import { changed, type StatementHandler } from './statement-handler.ts';
 
 export const runUpdate: StatementHandler<'update'> = async (statement, context) => {
-  const { services, session, signal } = context;
-  const affected = await replanOnSchemaChange(signal, async () => {
+  const { services, session } = context;
+  const affected = await replanOnSchemaChange(context, async () => {
     const plan = await planChange(context, (bind, results) => planUpdate(statement, bind, results));
     return changeRows(
       changeOfUpdate(plan),

@@ -59,7 +59,7 @@ export class TestCluster {
       crashPoint: () => {},
       applyWaitMs: 200,
     });
-    const admission = new LeafAdmission(this.catalog, (id) => this.coordinator.resolve(id), logger);
+    const admission = new LeafAdmission(this.catalog, this.coordinator, logger);
     this.distribution = new SchemaDistribution(this.catalog, this.registry, logger);
     this.#mergeEngine = new MergeEngine(engine, directory);
     this.runner = new SelectRunner({

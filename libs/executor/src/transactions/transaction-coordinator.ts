@@ -127,6 +127,14 @@ export class TransactionCoordinator {
     return this.#options.catalog.decisions.isCommitted(transactionId) ? 'committed' : 'aborted';
   }
 
+  /** Commits that a leaf may not have applied, those of earlier starts included. */
+  undelivered(leafId: string): bigint[] {
+    return this.#options.catalog.decisions
+      .undelivered()
+      .filter(({ leafIds }) => leafIds.includes(leafId))
+      .map(({ transactionId }) => transactionId);
+  }
+
   /**
    * Runs a transaction. When it resolves, the transaction is committed and every participant that answers has applied
    * it. Throws the first participant's error, after all were told to abort.
