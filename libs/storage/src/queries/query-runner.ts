@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine, EngineConnection } from '@millrace/engine/duckdb-instance';
 import { writeParquet } from '@millrace/engine/parquet';
@@ -73,9 +73,10 @@ export class QueryRunner {
       for await (const { connection, sql } of this.#inSnapshot(fragment, signal)) {
         await writeParquet(connection, sql, path, { signal });
       }
-      for await (const chunk of createReadStream(path, { highWaterMark: parquetChunkBytes, signal })) {
-        yield chunk as Buffer;
-      }
+      const { size } = await stat(path);
+      // The stream allocates whole chunks, and most results are far smaller.
+      const highWaterMark = Math.max(1, Math.min(size, parquetChunkBytes));
+      for await (const chunk of createReadStream(path, { highWaterMark, signal })) yield chunk as Buffer;
     } catch (error) {
       throw fileErrorOf(error, 'writing a query result');
     } finally {

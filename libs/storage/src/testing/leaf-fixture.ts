@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Engine, type EngineConnection, openEngine } from '@millrace/engine/duckdb-instance';
 import { writeParquet } from '@millrace/engine/parquet';
+import { isMillraceError } from '@millrace/errors/millrace-error';
 import { silentLogger } from '@millrace/runtime/logger';
 import { rowsOf, type ScalarValue } from '@millrace/values/column-batch';
 import type { SqlType } from '@millrace/values/sql-type';
@@ -13,6 +14,21 @@ import type { Operation, RowCounts } from '../transactions/operation.ts';
 import type { Outcome } from '../transactions/participants.ts';
 
 const gibibyte = 1024 ** 3;
+
+/** Segments and hot tables from a few rows on, so that small tests reach every path. */
+export const smallSegments = {
+  segmentRowsMin: 3,
+  maintenance: { hotRowsMax: 4, segmentRowsTarget: 64, mergeSegmentsMin: 2 },
+};
+
+/** The code of the MillraceError that work ends with; some other text when it does not. */
+export async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  return isMillraceError(error) ? error.code : `no MillraceError: ${String(error)}`;
+}
 
 export const integer: SqlType = { kind: 'int', unsigned: false };
 export const bigint: SqlType = { kind: 'bigint', unsigned: false };
