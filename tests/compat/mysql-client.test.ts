@@ -97,13 +97,10 @@ describe.skipIf(!available)('the mysql command-line client', () => {
   });
 
   it('goes on after an error with --force', async () => {
-    const { stdout } = spawnSync(
-      'mysql',
-      argumentsOf('-B', '-N', '--force', '-e', 'SELECT 1;\nSELEC 2;\nSELECT 3'),
-      {
-        encoding: 'utf8',
-      },
-    );
+    const { stdout } = spawnSync('mysql', argumentsOf('-B', '-N', '--force'), {
+      input: 'SELECT 1;\nSELEC 2;\nSELECT 3;\n',
+      encoding: 'utf8',
+    });
     expect(stdout).toBe('1\n3\n');
   });
 

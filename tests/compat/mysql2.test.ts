@@ -76,7 +76,6 @@ describe('mysql2', () => {
         'renamed',
       ]);
     });
-    });
 
     it('takes values for question marks', async () => {
       const text = 'it\'s \\ "quoted"\nżółw 🐢';

@@ -69,6 +69,8 @@ describe.skipIf(!mounted)('a full disk at a leaf', () => {
   let cluster: Cluster;
   let client: SqlClient;
   let brokers: string;
+  let healthy: string;
+  let healthyRows = 0;
 
   beforeAll(async () => {
     kafkaDir = mkdtempSync(join(tmpdir(), 'millrace-disk-kafka-'));
@@ -78,7 +80,16 @@ describe.skipIf(!mounted)('a full disk at a leaf', () => {
     ]);
     brokers = `127.0.0.1:${broker.port}`;
     client = await cluster.connect();
-    await client.run('CREATE DATABASE spread PARTITIONS 2', 'USE spread');
+    healthy = await databaseOnLeaf1();
+    await broker.createTopic('healthy', 1);
+    await client.run(
+      `USE ${healthy}`,
+      'CREATE TABLE t (n INT)',
+      `CREATE PIPELINE healthy_pipe AS LOAD DATA KAFKA '${brokers}/healthy' INTO TABLE t`,
+      'START PIPELINE healthy_pipe',
+      'CREATE DATABASE spread PARTITIONS 2',
+      'USE spread',
+    );
   });
 
   afterAll(async () => {
@@ -105,23 +116,43 @@ describe.skipIf(!mounted)('a full disk at a leaf', () => {
       await untilRows(client, table, 20_000, `${table}_pipe`);
       const before = expectedFacts(eventsBetween(0, 20_000));
 
-      await fillDisk(filler);
-      await produceEvents(table, 20_000, 60_000);
-      const errors = await untilError(client, `${table}_pipe`);
-      expect(errors.at(-1)).toMatchObject({ type: 'Error', code: '1021' });
-      expect(errors.at(-1)?.message).toMatch(/disk|space/i);
+      try {
+        await fillDisk(filler);
+        await produceEvents(table, 20_000, 60_000);
+        const errors = await untilError(client, `${table}_pipe`);
+        expect(errors.at(-1)).toMatchObject({ type: 'Error', code: '1021' });
+        expect(errors.at(-1)?.message).toMatch(/disk full|No space left/);
+        const inserted = client.run(`INSERT INTO ${table} ${insertOf(100_000, 120_000)}`);
+        await expect(inserted).rejects.toMatchObject({ errno: 1021 });
+        await expectOtherLeafLoads();
+      } finally {
+        await rm(filler);
+      }
       expect(await eventFacts(client, table)).toEqual(before);
-      const inserted = client.run(`INSERT INTO ${table} ${insertOf(100_000, 120_000)}`);
-      await expect(inserted).rejects.toMatchObject({ errno: 1021 });
-      expect(await eventFacts(client, table)).toEqual(before);
-
-      await rm(filler);
       await client.run(`START PIPELINE ${table}_pipe`);
       await untilRows(client, table, 60_000, `${table}_pipe`);
       expect(await eventFacts(client, table)).toEqual(expectedFacts(eventsBetween(0, 60_000)));
       await client.run(`STOP PIPELINE ${table}_pipe`);
     },
   );
+
+  /** Databases of one partition go from leaf to leaf. */
+  async function databaseOnLeaf1(): Promise<string> {
+    const leaf1 = String(cluster.process('leaf-1').ready.grpc);
+    for (const name of ['one', 'two', 'three']) {
+      await client.run(`CREATE DATABASE ${name} PARTITIONS 1`);
+      const [[, , port] = []] = await client.rows(`SHOW PARTITIONS ON ${name}`);
+      if (port === leaf1) return name;
+    }
+    throw new Error('no database of one partition is on leaf 1');
+  }
+
+  /** A database on leaf 1 alone does not notice. */
+  async function expectOtherLeafLoads(): Promise<void> {
+    await produce(brokers, 'healthy', [{ value: String(healthyRows) }]);
+    healthyRows += 1;
+    await untilRows(client, `${healthy}.t`, healthyRows, 'healthy_pipe');
+  }
 
   async function produceEvents(topic: string, begin: number, end: number): Promise<void> {
     await produce(
