@@ -26,12 +26,9 @@ export function stagedColumns(plan: RowPlan): StagedColumn[] {
 
 const rowNumber = 'file_row_number';
 
-/** The name of the partition column, which no column of the table may have. */
+/** The name of the column with the partition of the row, which no column of the table has. */
 export function partitionColumn(plan: RowPlan): string {
-  let name = 'millrace_partition';
-  const taken = new Set(plan.columns.map((column) => column.name.toLowerCase()));
-  while (taken.has(name)) name += '_';
-  return name;
+  return `${rowPrefix(plan)}partition`;
 }
 
 export interface EngineRowsOptions {
@@ -47,6 +44,8 @@ export interface EngineRowsOptions {
     readonly partitionCount: number;
     readonly batchId: bigint;
     readonly rowsBefore: number;
+    /** Adds the number of each row as well, as {@link numberColumn}. */
+    readonly numbered: boolean;
   };
 }
 
@@ -57,7 +56,7 @@ export interface EngineRowsOptions {
 export function engineRowsSql(options: EngineRowsOptions): string {
   const { plan, input, exclude, rows, partitioning } = options;
   const prefix = rowPrefix(plan);
-  const number = quoteIdentifier(`${prefix}row`);
+  const number = quoteIdentifier(numberColumn(plan));
   const conditions = [
     ...(rows === undefined ? [] : [`${rowNumber} BETWEEN ${rows.first} AND ${rows.end - 1}`]),
     ...(exclude.length === 0 ? [] : [`${rowNumber} NOT IN (${exclude.join(', ')})`]),
@@ -82,10 +81,10 @@ export function engineRowsSql(options: EngineRowsOptions): string {
   });
   const converted = `SELECT ${[number, ...variables, ...checked].join(', ')} FROM (${evaluated})`;
   const columns = plan.columns.map(({ name }) => quoteIdentifier(name));
-  if (partitioning !== undefined) columns.push(`${partitionSql(plan, number, partitioning)}`);
+  if (partitioning !== undefined) columns.push(partitionSql(plan, number, partitioning));
+  if (partitioning?.numbered === true) columns.push(number);
   const where = plan.where === '' ? '' : ` WHERE ${plan.where}`;
-  const order = plan.ordered && partitioning !== undefined ? ` ORDER BY ${number}` : '';
-  return `SELECT ${columns.join(', ')} FROM (${converted})${where}${order}`;
+  return `SELECT ${columns.join(', ')} FROM (${converted})${where}`;
 }
 
 function partitionSql(
@@ -105,6 +104,11 @@ function partitionSql(
     return { type: column.type, expression: quoteIdentifier(column.name) };
   });
   return `${partitionExpression(key, partitionCount)} AS ${name}`;
+}
+
+/** The name of the column with the number of the row in the staging file. */
+export function numberColumn(plan: RowPlan): string {
+  return `${rowPrefix(plan)}row`;
 }
 
 /** A prefix for our own column names that no column of the table begins with. */

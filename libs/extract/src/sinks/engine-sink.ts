@@ -3,8 +3,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { EngineConnection } from '@millrace/engine/duckdb-instance';
-import { writePartitionedParquet } from '@millrace/engine/parquet';
-import { quoteLiteral } from '@millrace/engine/sql-text';
+import { type PartitionFile, writeParquet, writePartitionedParquet } from '@millrace/engine/parquet';
+import { quoteIdentifier, quoteLiteral } from '@millrace/engine/sql-text';
 import { isMillraceError } from '@millrace/errors/millrace-error';
 import { SliceSender } from '../delivery/slice-sender.ts';
 import type { StagedSlice } from '../delivery/slice-target.ts';
@@ -15,10 +15,10 @@ import type { RowErrors, RowPosition } from '../rows/row-errors.ts';
 import { fieldKind, type RowFields } from '../rows/row-fields.ts';
 import type { RowPlan } from '../rows/row-plan.ts';
 import type { SinkOptions } from './direct-sink.ts';
-import { engineRowsSql, partitionColumn, stagedColumns } from './engine-rows-sql.ts';
+import { engineRowsSql, numberColumn, partitionColumn, stagedColumns } from './engine-rows-sql.ts';
 
 const readBytes = 1 << 20;
-/** A bad row is bisected out; beyond this many in one chunk something else is wrong with the data. */
+/** Beyond this many bad rows in one chunk something else is wrong with the data. */
 const badRowsMax = 10_000;
 const one = byteSource(Buffer.from('1'));
 const zero = byteSource(Buffer.from('0'));
@@ -135,14 +135,13 @@ export class EngineSink {
     const input = await this.#writeInput(staged);
     const output = join(this.#options.directory, `slices-${this.#files}`);
     const rowsBefore = this.#rowsBefore;
-    const attempt = (exclude: readonly number[]) =>
-      writePartitionedParquet(
-        connection,
-        engineRowsSql({ plan, input, exclude, partitioning: { partitionCount, batchId, rowsBefore } }),
-        output,
-        partitionColumn(plan),
-        { signal },
-      );
+    const attempt = (exclude: readonly number[]): Promise<PartitionFile[]> => {
+      const partitioning = { partitionCount, batchId, rowsBefore, numbered: plan.ordered };
+      const sql = engineRowsSql({ plan, input, exclude, partitioning });
+      return plan.ordered
+        ? this.#writeOrdered(connection, sql, output)
+        : writePartitionedParquet(connection, sql, output, partitionColumn(plan), { signal });
+    };
     const files = await this.#withoutBadRows(staged, input, attempt, () =>
       rm(output, { recursive: true, force: true }),
     );
@@ -155,6 +154,31 @@ export class EngineSink {
     await rm(output, { recursive: true, force: true });
     this.#rowsBefore += rowCount;
     return slices.flat();
+  }
+
+  /** Writes the rows of each partition in their order, which the engine's partitioned writing does not keep. */
+  async #writeOrdered(connection: EngineConnection, sql: string, output: string): Promise<PartitionFile[]> {
+    const { plan, signal } = this.#options;
+    const partition = quoteIdentifier(partitionColumn(plan));
+    const number = quoteIdentifier(numberColumn(plan));
+    const table = 'temp.millrace_ordered_rows';
+    await mkdir(output, { recursive: true });
+    try {
+      await connection.run(`CREATE TEMP TABLE millrace_ordered_rows AS ${sql}`, [], signal);
+      const found = await connection.rows(`SELECT DISTINCT ${partition} FROM ${table} ORDER BY 1`, {
+        signal,
+      });
+      const files: PartitionFile[] = [];
+      for (const [value] of found) {
+        const file = { partition: Number(value), path: join(output, `${value}.parquet`) };
+        const rows = `SELECT * EXCLUDE (${partition}, ${number}) FROM ${table} WHERE ${partition} = ${file.partition}`;
+        await writeParquet(connection, `${rows} ORDER BY ${number}`, file.path, { signal });
+        files.push(file);
+      }
+      return files;
+    } finally {
+      await connection.run(`DROP TABLE IF EXISTS ${table}`);
+    }
   }
 
   /** Runs `query` over the staged rows as they would be loaded (TEST PIPELINE). */
@@ -196,55 +220,50 @@ export class EngineSink {
     return input;
   }
 
-  /** Runs `attempt`; a row that fails it is reported, which throws, or left out of the next attempt. */
+  /** Runs `attempt`; rows that fail it are reported, which throws, or left out of a second attempt. */
   async #withoutBadRows<Result>(
     staged: StagedRows,
     input: string,
     attempt: (exclude: readonly number[]) => Promise<Result>,
     cleanUp: () => Promise<void>,
   ): Promise<Result> {
-    const excluded: number[] = [];
-    for (;;) {
-      try {
-        return await attempt(excluded);
-      } catch (error) {
-        if (!isMillraceError(error) || error.kind !== 'user' || this.#options.signal.aborted) throw error;
-        await cleanUp();
-        const bad = await this.#firstBadRow(input, excluded, staged.writer.rows);
-        if (bad === undefined || excluded.length >= badRowsMax) throw error;
+    try {
+      return await attempt([]);
+    } catch (error) {
+      if (!isMillraceError(error) || error.kind !== 'user' || this.#options.signal.aborted) throw error;
+      await cleanUp();
+      const excluded: number[] = [];
+      for await (const bad of this.#badRows(input, 0, staged.writer.rows)) {
         this.#options.errors.reject(bad.error, staged.position(bad.row));
         excluded.push(bad.row);
+        if (excluded.length > badRowsMax) throw error;
       }
+      if (excluded.length === 0) throw error;
+      return attempt(excluded);
     }
   }
 
-  /** Finds the first row that cannot be loaded by halving the rows looked at. */
-  async #firstBadRow(
+  /** Finds the rows that cannot be loaded, in order, by halving the rows looked at. */
+  async *#badRows(
     input: string,
-    exclude: readonly number[],
-    rowCount: number,
-  ): Promise<{ row: number; error: unknown } | undefined> {
-    let first = exclude.length === 0 ? 0 : (exclude.at(-1) as number) + 1;
-    let end = rowCount;
-    let error = await this.#check(input, exclude, first, end);
-    if (error === undefined) return undefined;
-    while (end - first > 1) {
-      const middle = (first + end) >> 1;
-      const failure = await this.#check(input, exclude, first, middle);
-      if (failure === undefined) {
-        first = middle;
-      } else {
-        end = middle;
-        error = failure;
-      }
+    first: number,
+    end: number,
+  ): AsyncGenerator<{ readonly row: number; readonly error: unknown }> {
+    const error = await this.#check(input, first, end);
+    if (error === undefined) return;
+    if (end - first === 1) {
+      yield { row: first, error };
+      return;
     }
-    return { row: first, error: (await this.#check(input, exclude, first, end)) ?? error };
+    const middle = (first + end) >> 1;
+    yield* this.#badRows(input, first, middle);
+    yield* this.#badRows(input, middle, end);
   }
 
   /** What goes wrong with rows `first` to `end` - 1, if anything. */
-  async #check(input: string, exclude: readonly number[], first: number, end: number): Promise<unknown> {
+  async #check(input: string, first: number, end: number): Promise<unknown> {
     const { plan, signal } = this.#options;
-    const rows = engineRowsSql({ plan, input, exclude, rows: { first, end } });
+    const rows = engineRowsSql({ plan, input, exclude: [], rows: { first, end } });
     try {
       // Hashing makes the engine compute every column of every row.
       const connection = await this.#connect();
