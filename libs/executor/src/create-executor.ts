@@ -7,8 +7,6 @@ import { shardHashProbe, shardHashProbeSql } from '@millrace/engine/shard-hash';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { MysqlSession, SessionClient } from '@millrace/mysql-wire/session';
 import type { BindContext } from '@millrace/planner/bind-context';
-import { LeafClient as LeafStub } from '@millrace/proto/millrace/leaf/v1/leaf';
-import { ChannelPool } from '@millrace/rpc/client';
 import type { ServiceBinding } from '@millrace/rpc/server';
 import type { Logger } from '@millrace/runtime/logger';
 import { AutoIncrement } from './changes/auto-increment.ts';
@@ -20,7 +18,7 @@ import { hostAndPort } from './information-schema/information-view.ts';
 import { MergeEngine } from './queries/merge-engine.ts';
 import { SelectRunner } from './queries/select-runner.ts';
 import { clusterService } from './services/cluster-service.ts';
-import { GrpcLeafClient } from './services/grpc-leaf-client.ts';
+import { LeafChannels } from './services/grpc-leaf-client.ts';
 import { queryService } from './services/query-service.ts';
 import { bindContextOf } from './sessions/bind-context.ts';
 import { ProcessList } from './sessions/process-list.ts';
@@ -98,14 +96,14 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     server_uuid: () => clusterId,
     start_time: () => startedAt,
   });
-  const channels = new ChannelPool(LeafStub);
+  const channels = new LeafChannels();
   const registry: NodeRegistry = new NodeRegistry({
     store: catalog.schema,
     clusterId,
     hashProbe,
     leaseMs,
     logger,
-    connectLeaf: (leaf, gone) => new GrpcLeafClient(leaf, channels.get(leaf.address), gone),
+    connectLeaf: (leaf, gone) => channels.connect(leaf, gone),
     admitLeaf: (leaf, prepared, signal) => admission.admit(leaf, prepared, signal),
   });
   const coordinator: TransactionCoordinator = new TransactionCoordinator({

@@ -1,10 +1,10 @@
 import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
 import {
-  type LeafClient as LeafStub,
+  LeafClient as LeafStub,
   Decision as ProtoDecision,
   type StageRequest,
 } from '@millrace/proto/millrace/leaf/v1/leaf';
-import { callClientStream, callServerStream, callUnary } from '@millrace/rpc/client';
+import { ChannelPool, callClientStream, callServerStream, callUnary } from '@millrace/rpc/client';
 import { batchFromProto } from '@millrace/rpc/values';
 import type { ColumnBatch } from '@millrace/values/column-batch';
 import type { SqlType } from '@millrace/values/sql-type';
@@ -25,7 +25,7 @@ const decisions = { commit: ProtoDecision.COMMIT, abort: ProtoDecision.ABORT } a
 >;
 
 /** A leaf over gRPC. Calls end at once with LEAF_UNAVAILABLE when the `gone` signal given to the constructor fires. */
-export class GrpcLeafClient implements LeafClient {
+class GrpcLeafClient implements LeafClient {
   readonly leafId: string;
   readonly address: string;
   readonly #stub: LeafStub;
@@ -140,4 +140,18 @@ async function* stageRequests(
   yield { part: { $case: 'header', header } };
   for await (const chunk of chunks)
     yield { part: { $case: 'chunk', chunk: Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) } };
+}
+
+/** Channels to leaves, one per address. */
+export class LeafChannels {
+  readonly #channels = new ChannelPool(LeafStub);
+
+  /** A client that fails at once when `gone` fires. */
+  connect(leaf: { readonly leafId: string; readonly address: string }, gone: AbortSignal): LeafClient {
+    return new GrpcLeafClient(leaf, this.#channels.get(leaf.address), gone);
+  }
+
+  close(): void {
+    this.#channels.close();
+  }
 }

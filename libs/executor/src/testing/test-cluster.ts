@@ -3,8 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CatalogStore } from '@millrace/catalog/catalog-store';
 import { type Engine, openEngine } from '@millrace/engine/duckdb-instance';
-import { LeafClient as LeafStub } from '@millrace/proto/millrace/leaf/v1/leaf';
-import { ChannelPool } from '@millrace/rpc/client';
 import { RpcServer } from '@millrace/rpc/server';
 import { silentLogger } from '@millrace/runtime/logger';
 import { AutoIncrement } from '../changes/auto-increment.ts';
@@ -15,7 +13,7 @@ import { SchemaDistribution } from '../cluster/schema-distribution.ts';
 import { MergeEngine } from '../queries/merge-engine.ts';
 import { SelectRunner } from '../queries/select-runner.ts';
 import { clusterService } from '../services/cluster-service.ts';
-import { GrpcLeafClient } from '../services/grpc-leaf-client.ts';
+import { LeafChannels } from '../services/grpc-leaf-client.ts';
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import { FakeLeaf } from './fake-leaf.ts';
 
@@ -30,7 +28,7 @@ export class TestCluster {
   readonly runner: SelectRunner;
   readonly inserts: InsertRows;
   readonly leaves: FakeLeaf[] = [];
-  readonly #channels = new ChannelPool(LeafStub);
+  readonly #channels = new LeafChannels();
   readonly #server: RpcServer;
   readonly #engine: Engine;
   readonly #mergeEngine: MergeEngine;
@@ -48,7 +46,7 @@ export class TestCluster {
       hashProbe: testHashProbe,
       leaseMs,
       logger,
-      connectLeaf: (leaf, gone) => new GrpcLeafClient(leaf, this.#channels.get(leaf.address), gone),
+      connectLeaf: (leaf, gone) => this.#channels.connect(leaf, gone),
       admitLeaf: (leaf, prepared, signal) => admission.admit(leaf, prepared, signal),
     });
     this.coordinator = new TransactionCoordinator({
