@@ -89,13 +89,21 @@ function externalViolation(found: Import, packageName: string): string | undefin
   return undefined;
 }
 
+/** Whether an `exports` map offers an entry, by its name or by a pattern such as `./ast/*`. */
+function isEntryPoint(entry: string, exports: ReadonlySet<string>): boolean {
+  return [...exports].some((offered) =>
+    offered.endsWith('*')
+      ? entry.startsWith(offered.slice(0, -1)) && entry.length >= offered.length
+      : entry === offered,
+  );
+}
+
 function internalViolation(found: Import, target: Project): string | undefined {
   const { project, specifier } = found;
   if (project.layer === undefined) return `${project.name} has no layer tag, so it may import nothing`;
   if (target.layer === undefined) return `${target.name} has no layer tag, so nothing may import it`;
   const entry = `.${specifier.slice(target.name.length)}`;
-  if (!target.exports.has(entry) && !target.exports.has('./*'))
-    return `${specifier} is not an entry point of ${target.name}`;
+  if (!isEntryPoint(entry, target.exports)) return `${specifier} is not an entry point of ${target.name}`;
   if (found.isTest) return undefined;
   if (target.name === project.name) return undefined;
   if (!project.dependencies.has(target.name)) return `${target.name} is not a dependency of ${project.name}`;
