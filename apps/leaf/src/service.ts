@@ -55,6 +55,7 @@ export async function startLeaf(
       hashProbe: shardHashProbe().toString(),
       identity,
       saveIdentity: (assigned: typeof identity) => saveIdentity(directory.path, assigned),
+      prepared: () => leaf.openTransactions(),
       drain: async () => leaf.drain(),
       stop: async () => {
         await leaf.stop();

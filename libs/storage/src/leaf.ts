@@ -264,6 +264,11 @@ export class Leaf {
     );
   }
 
+  /** Transactions prepared here whose outcome the leaf does not know; none when it is not running. */
+  openTransactions(): bigint[] {
+    return this.#running?.participants.open() ?? [];
+  }
+
   /** Resolves when no columnstore maintenance is due. */
   async maintenanceIdle(): Promise<void> {
     await this.#running?.maintenance.idle();

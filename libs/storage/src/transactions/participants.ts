@@ -71,6 +71,11 @@ export class Participants {
     return this.#participants.has(transactionId);
   }
 
+  /** Ids of the transactions that are not resolved. */
+  open(): bigint[] {
+    return [...this.#participants.keys()];
+  }
+
   /** Transactions of a partition that are not resolved. */
   unresolved(partition: PartitionId): number {
     const key = formatPartitionId(partition);
