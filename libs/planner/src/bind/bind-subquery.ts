@@ -102,6 +102,12 @@ export function bindQuantified(
   requireColumns(query, operands.length);
   const answer = askInit(binder, query);
   if (answer.kind === 'rows') return compareWithRows(comparison, operands, query, answer.rows);
+  if (operands.length > 1 && outerColumnsOf(query).length > 0) {
+    throw new MillraceError(
+      'SQL_UNSUPPORTED',
+      'a correlated subquery cannot be compared with a row; use EXISTS',
+    );
+  }
   const types = query.columns.map((column, at) =>
     comparisonType(operands[at]?.type ?? column.type, column.type),
   );

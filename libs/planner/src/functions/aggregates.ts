@@ -268,6 +268,7 @@ export const aggregateFunctions: Readonly<Record<string, AggregateFunction>> = {
   VARIANCE: statistical('var_pop'),
   VAR_POP: statistical('var_pop'),
   VAR_SAMP: statistical('var_samp'),
+  MEDIAN: statistical('median'),
   GROUP_CONCAT: { ...many, bind: bindGroupConcat },
 };
 

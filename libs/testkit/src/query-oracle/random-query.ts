@@ -79,7 +79,12 @@ export class RandomQueries {
 
   #derived(depth: number): Source {
     const { sql, types } = this.#select(depth - 1, []);
-    return this.#named(sql, types);
+    if (!this.#dice.chance(0.25)) return this.#named(sql, types);
+    const keys = types.map((_type, at) => this.#orderKey(String(at + 1)));
+    return this.#named(
+      pair`${sql} ORDER BY ${joinPairs(keys, ', ')} LIMIT ${String(this.#dice.between(1, 6))}`,
+      types,
+    );
   }
 
   /** A query in parentheses with an alias; generated selects name their columns x0, x1, …. */
@@ -105,9 +110,20 @@ export class RandomQueries {
   #join(left: Source, right: Source): Source {
     const columns = [...left.columns, ...right.columns];
     const dice = this.#dice;
-    const kind = dice.pick(['JOIN', 'JOIN', 'JOIN', 'LEFT JOIN', 'LEFT JOIN', 'RIGHT JOIN', ',']);
-    if (kind === ',') return { sql: pair`${left.sql} CROSS JOIN ${right.sql}`, columns };
-    const condition = this.#joinCondition(left, right, columns);
+    const kind = dice.pick([
+      'JOIN',
+      'JOIN',
+      'JOIN',
+      'JOIN',
+      'LEFT JOIN',
+      'LEFT JOIN',
+      'RIGHT JOIN',
+      'FULL JOIN',
+      'CROSS JOIN',
+    ]);
+    if (kind === 'CROSS JOIN') return { sql: pair`${left.sql} CROSS JOIN ${right.sql}`, columns };
+    // The engine cannot hash conditions other than equality in a full join.
+    const condition = this.#joinCondition(left, right, kind === 'FULL JOIN' ? [] : columns);
     return { sql: pair`${left.sql} ${kind} ${right.sql} ON ${condition}`, columns };
   }
 
@@ -124,7 +140,8 @@ export class RandomQueries {
       if (twin !== undefined)
         conditions.push(pair`${a.sql} = ${(dice.chance(0.8) ? twin : dice.pick(twins)).sql}`);
     }
-    if (dice.chance(0.2)) conditions.push(new RandomExpression(dice, columns).predicate(1));
+    if (columns.length > 0 && dice.chance(0.2))
+      conditions.push(new RandomExpression(dice, columns).predicate(1));
     return conditions.length === 0 ? same('1 = 1') : joinPairs(conditions, ' AND ');
   }
 
@@ -164,6 +181,19 @@ export class RandomQueries {
     const not = dice.chance(0.3) ? 'NOT ' : '';
     if (dice.chance(0.4)) return pair`${not}EXISTS (SELECT 1 FROM ${inner.sql}${where})`;
     const partner = dice.pick(inner.columns.filter((each) => each.type === column.type).concat(column));
+    if (dice.chance(0.2)) return pair`${column.sql} >= ALL (SELECT ${partner.sql} FROM ${inner.sql}${where})`;
+    const own = inner.columns.find((each) => each.type === column.type);
+    const [first] = scope;
+    const [other] = inner.columns;
+    if (
+      !correlated &&
+      own !== undefined &&
+      first !== undefined &&
+      other?.type === first.type &&
+      dice.chance(0.2)
+    ) {
+      return pair`(${column.sql}, ${first.sql}) IN (SELECT ${own.sql}, ${other.sql} FROM ${inner.sql}${where})`;
+    }
     return pair`${column.sql} ${not}IN (SELECT ${partner.sql} FROM ${inner.sql}${where})`;
   }
 
@@ -201,15 +231,36 @@ export class RandomQueries {
     const aggregates = Array.from({ length: dice.between(keys.length === 0 ? 1 : 0, 3) }, () =>
       this.#aggregate(expressions, source.columns),
     );
+    const [key] = keys;
+    const plainKey = source.columns.find((column) => column.sql === key?.mysql);
+    if (plainKey !== undefined && dice.chance(0.15)) aggregates.push(this.#keySubquery(plainKey));
     const items = [...keys, ...aggregates];
     if (items.length === 0)
       return { sql: pair`SELECT COUNT(*) AS x0 FROM ${source.sql}${where}`, types: ['int'] };
-    const group = keys.length === 0 ? same('') : pair` GROUP BY ${joinPairs(keys, ', ')}`;
+    const rollup =
+      keys.length > 0 && new Set(keys.map((each) => each.mysql)).size === keys.length && dice.chance(0.08);
+    const list = joinPairs(keys, ', ');
+    const group =
+      keys.length === 0
+        ? same('')
+        : rollup
+          ? { mysql: ` GROUP BY ${list.mysql} WITH ROLLUP`, duckdb: ` GROUP BY ROLLUP (${list.duckdb})` }
+          : pair` GROUP BY ${list}`;
     const having = dice.chance(0.25) ? pair` HAVING ${this.#having(expressions)}` : same('');
     const distinct = dice.chance(0.1) ? 'DISTINCT ' : '';
     return {
       sql: pair`SELECT ${distinct}${itemList(items)} FROM ${source.sql}${where}${group}${having}`,
       types: items.map((item) => item.type),
+    };
+  }
+
+  /** A subquery of a grouped select that is correlated with a group key. */
+  #keySubquery(key: ScopeColumn): TypedPair {
+    const inner = this.#table();
+    const twin = inner.columns.find((column) => column.type === key.type);
+    return {
+      ...pair`(SELECT COUNT(*) FROM ${inner.sql} WHERE ${twin?.sql ?? key.sql} = ${key.sql})`,
+      type: 'int',
     };
   }
 
