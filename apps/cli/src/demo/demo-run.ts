@@ -147,8 +147,11 @@ async function showUntilEnd(
   output: DemoOutput,
   interrupt: AbortSignal,
 ): Promise<void> {
+  let nextMs = performance.now();
   while (!interrupt.aborted && performance.now() < endMs) {
-    await sleep(Math.min(refreshMs, endMs - performance.now()), interrupt).catch(() => undefined);
+    nextMs = Math.max(nextMs + refreshMs, performance.now());
+    const waitMs = Math.min(nextMs, endMs) - performance.now();
+    await sleep(Math.max(0, waitMs), interrupt).catch(() => undefined);
     output.show(await monitor.snapshot());
     await checkPipeline(database);
   }

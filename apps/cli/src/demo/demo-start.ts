@@ -35,12 +35,21 @@ export async function startServer(
   resources: AsyncDisposableStack,
 ): Promise<ServerProcess> {
   const { verbose, leaves } = options;
-  const mysqlPort = await choosePort('mysql-port', options.mysqlPort, 3306);
-  const kafkaPort = await choosePort('kafka-port', options.kafkaPort ?? workspace.kafkaPortBefore, 9092);
+  const mysqlPort = await choosePort(options.mysqlPort, 3306, 'leave out --mysql-port to use any free one');
+  const kafkaPort = await chooseKafkaPort(options.kafkaPort, workspace);
   const logFile = verbose ? undefined : workspace.logFile;
   const server = new ServerProcess({ dataDir: workspace.dataDir, leaves, mysqlPort, kafkaPort, logFile });
   resources.defer(() => server.stop());
   return server;
+}
+
+function chooseKafkaPort(wanted: number | undefined, workspace: Workspace): Promise<number | undefined> {
+  const before = workspace.kafkaPortBefore;
+  if (wanted !== undefined || before === undefined) {
+    return choosePort(wanted, 9092, 'leave out --kafka-port to use any free one');
+  }
+  const hint = `the pipeline in ${workspace.path} reads from Kafka on this port; does another demo use that folder?`;
+  return choosePort(before, before, hint);
 }
 
 /** Waits for the services, creates the topic, and runs the definitions over the MySQL protocol. */

@@ -4,17 +4,22 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 
 export const demoHost = '127.0.0.1';
 
-/** The wanted port, which must be free; or the usual one if it is free; or undefined for any. */
+/**
+ * The wanted port, which must be free; or the usual one if it is free; or undefined for any.
+ *
+ * @param hint what to do if the wanted port is not free
+ * @throws OPTION_INVALID
+ */
 export async function choosePort(
-  flag: string,
   wanted: number | undefined,
   usual: number,
+  hint: string,
 ): Promise<number | undefined> {
   if (wanted === undefined) return (await isFree(usual)) ? usual : undefined;
   if (wanted === 0) return undefined;
   if (await isFree(wanted)) return wanted;
   throw new MillraceError('OPTION_INVALID', `port ${wanted} on ${demoHost} is in use or not permitted`, {
-    detail: `leave out --${flag} to use ${usual} if it is free, and any other port if not`,
+    detail: hint,
   });
 }
 

@@ -24,7 +24,7 @@ export interface ServerPorts {
 const startMsMax = 60_000;
 const drainSeconds = 5;
 const stopMsMax = (drainSeconds + 10) * 1000;
-const logLinesShown = 8;
+const logLinesShown = 5;
 
 /**
  * Millrace in a process of its own, so that the terminal stays responsive. It ends with this process: in order through
@@ -97,7 +97,7 @@ export class ServerProcess {
   #endedError(): MillraceError {
     const { exitCode, signalCode } = this.#child;
     const how = signalCode === null ? `exit code ${exitCode}` : `signal ${signalCode}`;
-    return new MillraceError('PEER_UNAVAILABLE', `the Millrace process ended by itself with ${how}`, {
+    return new MillraceError('INTERNAL', `the Millrace process ended by itself with ${how}`, {
       detail: this.#logTail(),
     });
   }
