@@ -125,17 +125,13 @@ export class InsertRows {
     deliveries: readonly Delivery[],
     signal: AbortSignal,
   ): Promise<void> {
-    const settled = await Promise.allSettled(
-      deliveries.map(({ leafId, ordinal, path, slice }) =>
-        this.#options.leaves
-          .online(leafId)
-          .stage(
-            { transactionId, databaseId, ordinal, tableId: table.id, slice },
-            createReadStream(path, { highWaterMark: chunkBytes }),
-            signal,
-          ),
-      ),
-    );
+    // Async, so that a leaf that is away counts as a failure like any other and the rest is still waited for.
+    const stageOne = async ({ leafId, ordinal, path, slice }: Delivery): Promise<void> => {
+      const leaf = this.#options.leaves.online(leafId);
+      const order = { transactionId, databaseId, ordinal, tableId: table.id, slice };
+      await leaf.stage(order, createReadStream(path, { highWaterMark: chunkBytes }), signal);
+    };
+    const settled = await Promise.allSettled(deliveries.map(stageOne));
     for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
   }
 }
