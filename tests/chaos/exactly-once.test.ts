@@ -101,6 +101,7 @@ describe('exactly once, whatever is killed', () => {
       await feed.finish();
       note('all killed, all written');
       await dml.stop();
+      expectAllAlive();
       await expectExactlyOnce(dml, note);
     } catch (error) {
       await dml.stop();
@@ -131,6 +132,7 @@ describe('exactly once, whatever is killed', () => {
 
   async function carryOut(kill: Kill, note: (text: string) => void): Promise<void> {
     await sleep(kill.afterMs);
+    expectAllAlive();
     if (kill.kind === 'instant') {
       note(`kill ${kill.services.join(', ')}`);
       await Promise.all(kill.services.map((service) => cluster.crash(service)));
@@ -143,6 +145,12 @@ describe('exactly once, whatever is killed', () => {
     const reached = await cluster.startUntilCrash(service, `${point}:${pass}`, pointTimeoutMs);
     expect(reached, `${service} passes ${point} ${pass} times in ${pointTimeoutMs} ms`).toBe(true);
     await cluster.start(service);
+  }
+
+  /** Nobody ends but who was killed. */
+  function expectAllAlive(): void {
+    const dead = cluster.names.filter((name) => !cluster.process(name).alive);
+    expect(dead, 'services that ended by themselves').toEqual([]);
   }
 
   async function expectExactlyOnce(dml: DmlClient, note: (text: string) => void): Promise<void> {

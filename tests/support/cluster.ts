@@ -21,7 +21,8 @@ interface Member {
   process: MillraceProcess | undefined;
 }
 
-const logLinesShown = 40;
+const logLinesShown = 25;
+const logCharactersShown = 400;
 
 /**
  * A cluster of one process per service. Ports are chosen once, so that a service that was killed comes back under its
@@ -128,7 +129,8 @@ export class Cluster implements AsyncDisposable {
     const tails = await Promise.all(
       this.names.map(async (name) => {
         const text = await readFile(this.logFile(name), 'utf8').catch(() => '');
-        return `===== ${name}\n${text.split('\n').slice(-logLinesShown).join('\n')}`;
+        const lines = text.split('\n').slice(-logLinesShown);
+        return `===== ${name}\n${lines.map((line) => line.slice(0, logCharactersShown)).join('\n')}`;
       }),
     );
     return tails.join('\n');

@@ -86,7 +86,8 @@ export class MillraceProcess {
     clearTimeout(timer);
     if (typeof outcome === 'object') return outcome;
     await this.crash();
-    const tail = (await readFile(this.#logFile, 'utf8')).split('\n').slice(-40).join('\n');
+    const lines = (await readFile(this.#logFile, 'utf8')).split('\n').slice(-10);
+    const tail = lines.map((line) => line.slice(0, 400)).join('\n');
     throw new Error(
       `${options.service} ${outcome === 'late' ? `not ready after ${timeoutMs} ms` : outcome}\n${tail}`,
     );
