@@ -57,19 +57,26 @@ export async function startStandalone(
   await lifecycle.start({ name: 'data directory', stop: () => directory.release() });
   try {
     const kafkaPort = await startBroker(options, lifecycle, logger);
-    const add = async (name: string, starting: Promise<RunningService>): Promise<RunningService> => {
+    const add = async (name: string, starting: Promise<RunningService>): Promise<void> => {
       const service = await starting;
       await lifecycle.start({ name, drain: (deadlineMs) => service.shutdown(deadlineMs) });
-      return service;
     };
-    const aggregator = await add('aggregator', startAggregator(aggregatorOptions(options), logger));
-    const member = memberOptions(options, String(aggregator.ready['address']));
-    for (let number = 1; number <= options.leaves; number += 1) {
-      const dataDir = join(options.dataDir, `leaf-${number}`);
-      await add(`leaf ${number}`, startLeaf({ ...member, dataDir }, logger));
+    const aggregator = await startAggregator(aggregatorOptions(options), logger);
+    try {
+      const member = memberOptions(options, String(aggregator.ready['address']));
+      for (let number = 1; number <= options.leaves; number += 1) {
+        const dataDir = join(options.dataDir, `leaf-${number}`);
+        await add(`leaf ${number}`, startLeaf({ ...member, dataDir }, logger));
+      }
+      await add(
+        'pipeline-extractor',
+        startExtractor({ ...member, workDir: undefined, memoryMb: 256 }, logger),
+      );
+      await add('transform-runner', startRunner({ ...member, ...runnerLimits }, logger));
+    } finally {
+      // It began first and ends first: its statements and batches in hand need the others to finish.
+      await lifecycle.start({ name: 'aggregator', drain: (deadlineMs) => aggregator.shutdown(deadlineMs) });
     }
-    await add('pipeline-extractor', startExtractor({ ...member, workDir: undefined, memoryMb: 256 }, logger));
-    await add('transform-runner', startRunner({ ...member, ...runnerLimits }, logger));
     const { mysql, grpc, http } = aggregator.ready;
     return {
       ready: { mysql: mysql ?? 0, grpc: grpc ?? 0, http: http ?? 0, kafka: kafkaPort },

@@ -68,14 +68,23 @@ async function withDeadline(work: Promise<void> | undefined, deadlineMs: number)
   }
 }
 
+/** A terminal's Ctrl-C reaches a process twice when npm passes it on as well, in ms. */
+const sameInterruptMs = 300;
+
 /**
  * Runs `shutdown` on the first SIGTERM or SIGINT and exits with 0; a second signal exits at once with 128 + its number.
  */
 export function stopOnSignals(shutdown: (signal: NodeJS.Signals) => Promise<void>, logger: Logger): void {
   const numbers = { SIGTERM: 15, SIGINT: 2 } as const;
   let stopping = false;
+  let interruptedMs = Number.NEGATIVE_INFINITY;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
+      if (signal === 'SIGINT') {
+        const repeated = performance.now() - interruptedMs < sameInterruptMs;
+        interruptedMs = performance.now();
+        if (repeated) return;
+      }
       if (stopping) process.exit(128 + numbers[signal]);
       stopping = true;
       logger.info('stopping', { signal });
