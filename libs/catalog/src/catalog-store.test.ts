@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CatalogStore } from './catalog-store.ts';
 import type { BatchRecord, PipelineRecord, TableDefinition } from './definitions.ts';
+import { CatalogDatabase } from './store/database.ts';
 
 const draft: Omit<TableDefinition, 'id'> = {
   name: 't',
@@ -168,7 +169,32 @@ describe('CatalogStore', () => {
     for (let count = 0; count < 4; count += 1)
       store.pipelines.addErrors([{ ...error, ...where, ...rest }], 2);
     expect(store.pipelines.errors(1n).map((each) => each.errorId)).toEqual([3n, 4n]);
+    store.pipelines.addErrors([{ ...error, ...where, ...rest, type: 'Warning' }], 2);
+    expect([store.pipelines.lastBatch(1n), store.pipelines.lastError(1n)?.errorId]).toEqual([batch(5n), 4n]);
     store.pipelines.dropPipeline(1n);
     expect([store.pipelines.batches(1n), store.pipelines.errors(1n)]).toEqual([[], []]);
+  });
+
+  it('stops what ran for a session of the last process, and only that', () => {
+    store.schema.createDatabase('d', ['l1']);
+    for (const id of [1n, 2n, 3n]) store.pipelines.createPipeline({ ...pipeline, id, name: `p${id}` });
+    store.pipelines.setRunningInForeground(1n);
+    store.pipelines.setState(2n, 'Running');
+    store.pipelines.setRunningInForeground(3n);
+    store.pipelines.setState(3n, 'Running');
+    reopen();
+    store.pipelines.stopForeground();
+    expect(store.pipelines.pipelines().map(({ state }) => state)).toEqual(['Stopped', 'Running', 'Running']);
+  });
+
+  it('throws what went wrong when SQLite has rolled back by itself', () => {
+    const db = new CatalogDatabase(':memory:');
+    const work = () => {
+      db.run('ROLLBACK');
+      throw new Error('disk full');
+    };
+    expect(() => db.transaction(work)).toThrow('disk full');
+    expect(db.transaction(() => 1)).toBe(1);
+    db.close();
   });
 });

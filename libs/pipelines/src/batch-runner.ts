@@ -14,6 +14,7 @@ import type { RunnerContext } from './pipeline-runner.ts';
 import type { PipelineSpec } from './pipeline-spec.ts';
 import type {
   ExtractReport,
+  LoadRequest,
   RangeReport,
   SourcePartitionState,
   SourceRangeSpec,
@@ -37,7 +38,7 @@ export type BatchResult =
   | { readonly kind: 'canceled' };
 
 /** Batches remembered of one pipeline (pipelines_batches_metadata_to_keep). */
-const batchesKept = 1000;
+export const batchesKept = 1000;
 const lockWaitMs = 60_000;
 
 /**
@@ -50,6 +51,7 @@ export class BatchRunner {
   readonly #order: BatchOrder;
   readonly #batchId: bigint;
   readonly #startedAt: number;
+  #extractedBytes = 0n;
   #step: BatchStep = 'planned';
   #attempt = 0;
 
@@ -57,7 +59,7 @@ export class BatchRunner {
     this.#context = context;
     this.#errors = errors;
     this.#order = order;
-    const [last] = context.catalog.pipelines.batches(order.record.id);
+    const last = context.catalog.pipelines.lastBatch(order.record.id);
     const again = last?.state === 'In Progress' && last.epoch === order.record.epoch ? last : undefined;
     this.#batchId = again?.batchId ?? (last?.batchId ?? 0n) + 1n;
     this.#attempt = again?.attempt ?? 0;
@@ -94,7 +96,7 @@ export class BatchRunner {
         // A cluster fault that goes on is recorded once; attempts are recorded each.
         const sourcePartition = policy !== 'wait' || waits === 1 ? this.#recordError(error) : null;
         if (policy === 'stop' || counted >= this.#order.spec.attemptsMax) {
-          result = this.#giveUp(error, sourcePartition);
+          result = this.#giveUp(error, policy === 'stop' ? null : sourcePartition);
           break;
         }
         this.#advance('attemptFailed');
@@ -121,14 +123,16 @@ export class BatchRunner {
     const { transactions } = this.#context;
     const transactionId = transactions.begin();
     let report: ExtractReport;
+    let participants: LoadRequest['participants'];
     try {
       report = await this.#extract(transactionId, signal);
+      participants = this.#participants(report);
     } catch (error) {
       await transactions.abandon(transactionId, this.#leafIds());
       throw error;
     }
     this.#advance('extracted');
-    return this.#load(transactionId, report, signal);
+    return this.#load(transactionId, report, participants, signal);
   }
 
   async #extract(transactionId: bigint, signal: AbortSignal): Promise<ExtractReport> {
@@ -203,13 +207,12 @@ export class BatchRunner {
       .map(({ ordinal, leafId }) => ({ ordinal, leafAddress: addressOf(leafId) }));
   }
 
-  async #load(transactionId: bigint, report: ExtractReport, signal: AbortSignal): Promise<bigint> {
-    const { spec } = this.#order;
-    const { table, onDuplicate } = spec;
-    const unique = table.keys.some((key) => key.kind !== 'index');
+  /** The partitions that got rows. Throws LEAF_UNAVAILABLE when the leaf of one is no longer where they were sent. */
+  #participants(report: ExtractReport): LoadRequest['participants'] {
+    const { table, onDuplicate, database } = this.#order.spec;
     const slices = groupSlices(report.slices.filter((slice) => slice.rows > 0n));
     const leafIdOf = new Map(this.#context.nodes.leaves().map(({ nodeId, address }) => [address, nodeId]));
-    const participants = [...slices.values()].map((group) => {
+    return [...slices.values()].map((group) => {
       const [first] = group;
       const leafId = first === undefined ? undefined : leafIdOf.get(first.leafAddress);
       if (first === undefined || leafId === undefined) {
@@ -221,8 +224,19 @@ export class BatchRunner {
         slice,
         onDuplicate,
       }));
-      return { leafId, databaseId: spec.database.id, ordinal: first.ordinal, operations };
+      return { leafId, databaseId: database.id, ordinal: first.ordinal, operations };
     });
+  }
+
+  async #load(
+    transactionId: bigint,
+    report: ExtractReport,
+    participants: LoadRequest['participants'],
+    signal: AbortSignal,
+  ): Promise<bigint> {
+    const { spec } = this.#order;
+    const { table } = spec;
+    const unique = table.keys.some((key) => key.kind !== 'index');
     const ordinals = [...new Set(participants.map(({ ordinal }) => ordinal))];
     let rowsWritten = 0n;
     await this.#context.transactions.run({
@@ -268,6 +282,7 @@ export class BatchRunner {
     });
     catalog.pipelines.saveCursors(record.id, cursors);
     this.#save('Succeeded', rowsWritten, report.ranges);
+    this.#extractedBytes = report.ranges.reduce((sum, range) => sum + range.bytes, 0n);
     this.#errors.recordWarnings(report.warnings, { batchId: this.#batchId, ranges });
   }
 
@@ -306,6 +321,7 @@ export class BatchRunner {
     metrics.batches(1, { ...labels, state: result.kind });
     if (result.kind === 'succeeded') {
       metrics.rows(Number(result.rowsWritten), labels);
+      metrics.bytes(Number(this.#extractedBytes), labels);
       metrics.batchSeconds(result.seconds, labels);
     } else if (catalog.pipelines.pipelineById(record.id) !== undefined) {
       this.#save(result.kind === 'canceled' ? 'Canceled' : 'Failed', null, []);

@@ -2,6 +2,7 @@ import type { CatalogStore } from '@millrace/catalog/catalog-store';
 import type { PipelineErrorRecord } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
+import type { PipelineMetrics } from './metrics.ts';
 import type { Clock, ExtractorClients, RowWarningReport, SourceRangeSpec } from './ports.ts';
 
 /** Error rows kept of one pipeline. */
@@ -18,6 +19,14 @@ export interface ErrorLogContext {
   readonly extractors: Pick<ExtractorClients, 'failureOf'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Pick<PipelineMetrics, 'errors'>;
+}
+
+/** The pipeline whose errors a log takes. */
+export interface ErrorLogPipeline {
+  readonly id: bigint;
+  readonly name: string;
+  readonly databaseName: string;
 }
 
 /** Wraps an error that already stands in PIPELINES_ERRORS, so that nobody records it twice. */
@@ -30,22 +39,26 @@ export class RecordedError extends Error {
 /** Writes PIPELINES_ERRORS of one pipeline. */
 export class ErrorLog {
   readonly #context: ErrorLogContext;
-  readonly #pipelineId: bigint;
+  readonly #pipeline: ErrorLogPipeline;
 
-  constructor(context: ErrorLogContext, pipelineId: bigint) {
+  constructor(context: ErrorLogContext, pipeline: ErrorLogPipeline) {
     this.#context = context;
-    this.#pipelineId = pipelineId;
+    this.#pipeline = pipeline;
   }
 
-  /** Records a failure and returns the source partition it names, if any. */
+  /**
+   * Records a failure and returns the source partition it names, if any. Never throws: where the catalog takes no error
+   * (its disk is full, the pipeline has just gone with its database) the log has it alone.
+   */
   record(error: unknown, batch: FailedBatch | null): string | null {
-    const { catalog, clock, logger, extractors } = this.#context;
+    const { clock, logger, extractors } = this.#context;
     const failure = extractors.failureOf(error);
     if (!(error instanceof MillraceError)) logger.error('bug: unexpected error in a pipeline', { error });
-    catalog.pipelines.addErrors(
-      [
+    logger.warn('batch attempt failed', { error: messageOf(error), batch: batch?.batchId });
+    try {
+      this.#add([
         {
-          pipelineId: this.#pipelineId,
+          pipelineId: this.#pipeline.id,
           at: clock.nowSeconds(),
           type: 'Error',
           code: error instanceof MillraceError ? error.mysqlNumber : 1815,
@@ -56,20 +69,19 @@ export class ErrorLog {
           loadDataLineNumber: failure?.lineNumber ?? null,
           ...this.#place(batch, failure?.sourcePartition ?? null),
         },
-      ],
-      errorsMax,
-    );
-    logger.warn('batch attempt failed', { error: messageOf(error), batch: batch?.batchId });
+      ]);
+    } catch (cause) {
+      logger.error('an error of a pipeline cannot be stored', { error: cause });
+    }
     return failure?.sourcePartition ?? null;
   }
 
   /** Records the rows that a batch left out. Call inside the transaction that decides the batch. */
   recordWarnings(warnings: readonly RowWarningReport[], batch: FailedBatch): void {
-    const { catalog, clock } = this.#context;
-    const at = clock.nowSeconds();
+    const at = this.#context.clock.nowSeconds();
     const rows = warnings.map(
       (warning): Omit<PipelineErrorRecord, 'errorId'> => ({
-        pipelineId: this.#pipelineId,
+        pipelineId: this.#pipeline.id,
         at,
         type: 'Warning',
         code: new MillraceError('ROW_PARSE', '').mysqlNumber,
@@ -81,7 +93,13 @@ export class ErrorLog {
         ...this.#place(batch, warning.sourcePartition),
       }),
     );
-    if (rows.length > 0) catalog.pipelines.addErrors(rows, errorsMax);
+    if (rows.length > 0) this.#add(rows);
+  }
+
+  #add(rows: readonly Omit<PipelineErrorRecord, 'errorId'>[]): void {
+    const { catalog, metrics } = this.#context;
+    catalog.pipelines.addErrors(rows, errorsMax);
+    metrics.errors(rows.length, { database: this.#pipeline.databaseName, pipeline: this.#pipeline.name });
   }
 
   #place(

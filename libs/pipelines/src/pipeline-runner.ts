@@ -9,7 +9,7 @@ import { planRanges } from './batch/batch-plan.ts';
 import { batchSizeDefaults, nextBatchSize } from './batch/batch-size.ts';
 import { failurePolicyOf, retryDelayMs } from './batch/failure-policy.ts';
 import { BatchRunner } from './batch-runner.ts';
-import { ErrorLog, RecordedError } from './error-log.ts';
+import { ErrorLog, type ErrorLogPipeline, RecordedError } from './error-log.ts';
 import type { PipelineMetrics } from './metrics.ts';
 import { bindPipeline, definitionOf, type PipelineSpec } from './pipeline-spec.ts';
 import type {
@@ -60,13 +60,15 @@ interface NextBatch {
 export class PipelineRunner {
   readonly #context: RunnerContext;
   readonly #pipelineId: bigint;
+  readonly #labels: { readonly database: string; readonly pipeline: string };
   readonly #errors: ErrorLog;
   #batchOffsetsMax = batchSizeDefaults.offsetsStart;
 
-  constructor(context: RunnerContext, pipelineId: bigint) {
+  constructor(context: RunnerContext, pipeline: ErrorLogPipeline) {
     this.#context = context;
-    this.#pipelineId = pipelineId;
-    this.#errors = new ErrorLog(context, pipelineId);
+    this.#pipelineId = pipeline.id;
+    this.#labels = { database: pipeline.databaseName, pipeline: pipeline.name };
+    this.#errors = new ErrorLog(context, pipeline);
   }
 
   /** Never throws for what happens to the pipeline: that is in the result. */
@@ -119,11 +121,20 @@ export class PipelineRunner {
     if (unfinished !== undefined) return { ranges: rangesOf(unfinished), available: [] };
     const cursors = this.#context.catalog.pipelines.cursors(record.id);
     const available = await this.#describe(spec, cursors, options);
+    this.#reportLag(cursors, available);
     const ranges = this.#plan(spec, cursors, available);
     if (ranges.length > 0) return { ranges, available };
     if (options.untilCaughtUp) return null;
     if (spec.batchIntervalMs > 0) await sleep(spec.batchIntervalMs, options.signal);
     return { ranges, available };
+  }
+
+  #reportLag(cursors: readonly PipelineCursor[], available: readonly SourcePartitionState[]): void {
+    const offsets = new Map(cursors.map((cursor) => [cursor.sourcePartition, cursor.cursorOffset]));
+    for (const { sourcePartition: partition, earliestOffset, latestOffset } of available) {
+      const lag = latestOffset - (offsets.get(partition) ?? earliestOffset);
+      this.#context.metrics.lag(Number(lag), { ...this.#labels, partition });
+    }
   }
 
   #plan(
@@ -144,7 +155,7 @@ export class PipelineRunner {
 
   /** A batch that was planned before a restart and never decided: it is run again with the same ranges. */
   #unfinishedBatch(record: PipelineRecord): BatchRecord | undefined {
-    const [last] = this.#context.catalog.pipelines.batches(record.id);
+    const last = this.#context.catalog.pipelines.lastBatch(record.id);
     return last?.state === 'In Progress' && last.epoch === record.epoch ? last : undefined;
   }
 
@@ -160,7 +171,7 @@ export class PipelineRunner {
         sourcePartition,
         offset: cursorOffset,
       })),
-      waitMs: options.untilCaughtUp || cursors.length === 0 || spec.batchIntervalMs > 0 ? 0 : describeWaitMs,
+      waitMs: options.untilCaughtUp || spec.batchIntervalMs > 0 ? 0 : describeWaitMs,
     };
     let attempts = 0;
     for (let tries = 1; ; tries += 1) {

@@ -78,6 +78,8 @@ export function bindPipeline(
     );
   }
   refuseAutoIncrement(table);
+  refuseZero('MAX_PARTITIONS_PER_BATCH', definition.maxPartitionsPerBatch);
+  refuseZero('MAX_OFFSETS_PER_BATCH_PARTITION', definition.maxOffsetsPerBatchPartition);
   return {
     database,
     table,
@@ -90,6 +92,11 @@ export function bindPipeline(
     attemptsMax: Number(definition.maxRetriesPerBatchPartition ?? BigInt(defaults.attemptsMax)),
     stopOnError: definition.stopOnError ?? defaults.stopOnError,
   };
+}
+
+/** A batch that may take nothing would never end. */
+function refuseZero(setting: string, value: bigint | undefined): void {
+  if (value === 0n) throw new MillraceError('PIPELINE_DEFINITION', `${setting} must be at least 1`);
 }
 
 function refuseAutoIncrement(table: TableDefinition): void {

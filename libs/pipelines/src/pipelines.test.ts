@@ -3,6 +3,7 @@ import type { TableDefinition } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { BindContext } from '@millrace/planner/bind-context';
 import { silentLogger } from '@millrace/runtime/logger';
+import type { AlterPipeline } from '@millrace/sql/ast/alter-pipeline';
 import type { CreatePipeline } from '@millrace/sql/ast/create-pipeline';
 import { parseStatement } from '@millrace/sql/parse';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -25,17 +26,27 @@ class FakeCluster {
   readonly orders: ExtractOrder[] = [];
   abandoned = 0;
   extractorOnline = true;
+  leafAddress = 'leaf:1';
+  /** Called once in the middle of the next call. */
+  duringDescribe: (() => void) | undefined;
+  duringExtract: (() => void) | undefined;
+  readonly waitsMs: number[] = [];
   failure: ExtractFailure | undefined;
   #transactions = 0n;
 
   async describe(
     _address: string,
-    request: { cursors: readonly { offset: bigint }[]; waitMs: number },
+    request: { cursors: readonly { sourcePartition: string; offset: bigint }[]; waitMs: number },
     signal: AbortSignal,
   ) {
-    const caughtUp =
-      request.cursors.length > 0 &&
-      request.cursors.every((each, at) => each.offset === this.partitions[at]?.latestOffset);
+    this.waitsMs.push(request.waitMs);
+    const happens = this.duringDescribe;
+    this.duringDescribe = undefined;
+    happens?.();
+    const cursors = new Map(request.cursors.map(({ sourcePartition, offset }) => [sourcePartition, offset]));
+    const caughtUp = this.partitions.every(
+      (each) => (cursors.get(each.sourcePartition) ?? each.earliestOffset) === each.latestOffset,
+    );
     if (caughtUp && request.waitMs > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 5);
@@ -50,9 +61,12 @@ class FakeCluster {
     this.orders.push(order);
     const failure = this.extractFailures.shift();
     if (failure !== undefined) throw failure;
+    const leafAddress = order.targets[0]?.leafAddress ?? '';
+    this.duringExtract?.();
+    this.duringExtract = undefined;
     const slices = order.ranges.map((range, at) => ({
       ordinal: 0,
-      leafAddress: 'leaf:1',
+      leafAddress,
       slice: `${order.slicePrefix}-${at}:${range.sourcePartition}:${range.beginOffset}-${range.endOffset}`,
       rows: range.endOffset - range.beginOffset,
     }));
@@ -101,8 +115,11 @@ describe('Pipelines', () => {
   let catalog: CatalogStore;
   let cluster: FakeCluster;
   let pipelines: Pipelines;
+  /** What the metrics add up to. */
+  const recorded = new Map<string, number>();
 
   beforeEach(() => {
+    recorded.clear();
     catalog = new CatalogStore(':memory:');
     catalog.schema.createDatabase('d', ['leaf-1']);
     catalog.schema.createTable('d', table);
@@ -116,7 +133,9 @@ describe('Pipelines', () => {
   });
 
   function build(): Pipelines {
-    const nothing = () => {};
+    const count = (name: string) => (value: number) => {
+      recorded.set(name, (recorded.get(name) ?? 0) + value);
+    };
     const context = {
       database: 'd',
       catalog: catalog.schema,
@@ -131,23 +150,23 @@ describe('Pipelines', () => {
       nodes: {
         extractors: () => (cluster.extractorOnline ? [{ nodeId: 'e', address: 'extractor:1' }] : []),
         runners: () => [],
-        leaves: () => [{ nodeId: 'leaf-1', address: 'leaf:1' }],
+        leaves: () => [{ nodeId: 'leaf-1', address: cluster.leafAddress }],
       },
       clock: { nowSeconds: () => Date.now() / 1000 },
       logger: silentLogger,
       metrics: {
-        batches: nothing,
-        rows: nothing,
-        bytes: nothing,
-        batchSeconds: nothing,
-        lag: nothing,
-        errors: nothing,
+        batches: count('batches'),
+        rows: count('rows'),
+        bytes: count('bytes'),
+        batchSeconds: count('batchSeconds'),
+        lag: count('lag'),
+        errors: count('errors'),
       },
     });
   }
 
-  async function create(options = ''): Promise<void> {
-    const text = `CREATE PIPELINE p AS LOAD DATA KAFKA 'b:9092/topic' ${options} INTO TABLE t FORMAT JSON (a <- a)`;
+  async function create(options = '', verb = 'CREATE', force = ''): Promise<void> {
+    const text = `${verb} PIPELINE p ${force} AS LOAD DATA KAFKA 'b:9092/topic' ${options} INTO TABLE t FORMAT JSON (a <- a)`;
     await pipelines.create('d', parseStatement(text).statement as CreatePipeline, AbortSignal.timeout(5_000));
   }
 
@@ -202,10 +221,13 @@ describe('Pipelines', () => {
     expect(catalog.pipelines.batches(pipelines.find('d', 'p').id)[0]?.state).toBe('Failed');
   });
 
-  it('waits for a leaf without counting attempts', async () => {
+  it.each([
+    'LEAF_UNAVAILABLE',
+    // What a call that a stopping peer cancels ends with.
+    'QUERY_KILLED',
+  ] as const)('waits for a leaf without counting attempts: %s', async (code) => {
     await create('MAX_RETRIES_PER_BATCH_PARTITION 1');
-    for (let count = 0; count < 3; count += 1)
-      cluster.loadFailures.push(new MillraceError('LEAF_UNAVAILABLE', 'gone'));
+    for (let count = 0; count < 3; count += 1) cluster.loadFailures.push(new MillraceError(code, 'gone'));
     expect(await foreground()).toBe(10n);
     expect([cluster.loaded, errors().length]).toEqual([['0:0-10'], 1]);
   });
@@ -217,6 +239,46 @@ describe('Pipelines', () => {
     pipelines.start('d', 'p', false);
     await until(() => state() === 'Error');
     expect(errors()[0]?.message).toContain('next offset to load is 10, but the source has offsets 50 to 60');
+  });
+
+  it('gives up what was staged at a leaf that has moved meanwhile', async () => {
+    await create();
+    cluster.duringExtract = () => {
+      cluster.leafAddress = 'leaf:2';
+    };
+    expect(await foreground()).toBe(10n);
+    expect([cluster.loaded, cluster.abandoned]).toEqual([['0:0-10'], 1]);
+  });
+
+  it('waits at the source for the first record of an empty topic', async () => {
+    cluster.partitions = [{ sourcePartition: '0', earliestOffset: 0n, latestOffset: 0n }];
+    await create('', 'CREATE', 'FORCE');
+    pipelines.start('d', 'p', false);
+    await until(() => cluster.waitsMs.length > 2);
+    expect(cluster.waitsMs.every((waitMs) => waitMs > 0)).toBe(true);
+  });
+
+  it('refuses batches that may take nothing', async () => {
+    for (const limit of ['MAX_PARTITIONS_PER_BATCH', 'MAX_OFFSETS_PER_BATCH_PARTITION'])
+      await expect(create(`${limit} 0`)).rejects.toMatchObject({ code: 'PIPELINE_DEFINITION' });
+  });
+
+  it('counts bytes, errors and the lag', async () => {
+    await create();
+    cluster.extractFailures.push(new MillraceError('ROW_PARSE', 'bad'));
+    await foreground();
+    expect(Object.fromEntries(recorded)).toMatchObject({ rows: 10, bytes: 100, errors: 1, lag: 10 });
+  });
+
+  it('survives the loss of its database', async () => {
+    await create();
+    pipelines.start('d', 'p', false);
+    await until(() => cursors()[0] === 10n);
+    catalog.schema.dropDatabase('d');
+    const described = cluster.waitsMs.length;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(cluster.waitsMs.length).toBeLessThan(described + 3);
+    await pipelines.shutdown();
   });
 
   it('passes over a bad source partition with STOP_ON_ERROR OFF', async () => {
@@ -234,6 +296,56 @@ describe('Pipelines', () => {
     const [cursor] = catalog.pipelines.cursors(pipelines.find('d', 'p').id);
     expect(cursor).toMatchObject({ cursorOffset: 10n, successfulOffset: 0n });
     expect([pipelines.find('d', 'p').skippedBatchPartitions, cluster.loaded]).toEqual([1, []]);
+  });
+
+  it('never passes over offsets that the source has lost', async () => {
+    await create('STOP_ON_ERROR OFF');
+    cluster.failure = {
+      kind: 'Extract',
+      sourcePartition: '0',
+      offset: 0n,
+      line: null,
+      lineNumber: null,
+      stdError: null,
+    };
+    cluster.extractFailures.push(new MillraceError('OFFSET_OUT_OF_RANGE', 'gone'));
+    await expect(foreground()).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' });
+    expect([state(), cursors()]).toEqual(['Error', []]);
+  });
+
+  it('does not resume what ran for a session that has gone with the process', async () => {
+    await create();
+    catalog.pipelines.setRunningInForeground(pipelines.find('d', 'p').id);
+    pipelines = build();
+    pipelines.resume();
+    expect([state(), cluster.orders]).toEqual(['Stopped', []]);
+  });
+
+  it('starts nothing once it shuts down', async () => {
+    await create();
+    await pipelines.shutdown();
+    expect(() => pipelines.start('d', 'p', false)).toThrow('is stopping');
+    await expect(foreground()).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    expect(state()).toBe('Stopped');
+  });
+
+  it('changes no pipeline that another session started, changed or dropped meanwhile', async () => {
+    await create();
+    const alter = (text: string) =>
+      pipelines.alter(
+        'd',
+        parseStatement(`ALTER PIPELINE p ${text}`).statement as AlterPipeline,
+        AbortSignal.timeout(5_000),
+      );
+    cluster.duringDescribe = () => void pipelines.start('d', 'p', false);
+    await expect(create('', 'CREATE OR REPLACE')).rejects.toMatchObject({ code: 'PIPELINE_RUNNING' });
+    await pipelines.stop('d', 'p', false);
+    cluster.duringDescribe = () => void alter('SET BATCH_INTERVAL 7');
+    await expect(alter('SET OFFSETS EARLIEST')).rejects.toMatchObject({ code: 'EPOCH_STALE' });
+    cluster.duringDescribe = () => void pipelines.drop('d', 'p', false);
+    await expect(alter('SET OFFSETS EARLIEST')).rejects.toMatchObject({ code: 'PIPELINE_UNKNOWN' });
+    cluster.duringDescribe = () => void create('', 'CREATE', 'FORCE');
+    await expect(create()).rejects.toMatchObject({ code: 'PIPELINE_EXISTS' });
   });
 
   it('runs again a batch that a crash interrupted, with the same ranges, and resumes what ran', async () => {
@@ -270,6 +382,19 @@ describe('Pipelines', () => {
     pipelines.resume();
     await until(() => cursors()[0] === 10n);
     expect(cluster.loaded).toEqual(['0:0-4', '0:4-10']);
+  });
+
+  it('cancels such a batch when the pipeline is altered', async () => {
+    await create('MAX_OFFSETS_PER_BATCH_PARTITION 4');
+    await foreground(1n);
+    const { id } = pipelines.find('d', 'p');
+    const [batch] = catalog.pipelines.batches(id);
+    if (batch === undefined) throw new Error('no batch');
+    catalog.pipelines.saveBatch({ ...batch, batchId: 2n, state: 'In Progress' }, 10);
+    await create('MAX_OFFSETS_PER_BATCH_PARTITION 3', 'CREATE OR REPLACE');
+    expect(catalog.pipelines.lastBatch(id)).toMatchObject({ batchId: 2n, state: 'Canceled' });
+    await foreground();
+    expect(cluster.loaded).toEqual(['0:0-4', '0:4-7', '0:7-10']);
   });
 
   it('moves with SET OFFSETS only when stopped, to offsets that exist', async () => {

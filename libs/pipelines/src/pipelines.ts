@@ -1,5 +1,6 @@
 import type { PipelineRecord, PipelineState } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import type { Logger } from '@millrace/runtime/logger';
 import type { AlterPipeline, AlterPipelineClause } from '@millrace/sql/ast/alter-pipeline';
 import type { CreatePipeline } from '@millrace/sql/ast/create-pipeline';
 import { printStatement } from '@millrace/sql/print';
@@ -7,6 +8,7 @@ import type { ResultColumn, ScalarValue } from '@millrace/values/column-batch';
 import { alteredDefinition, offsetsOf } from './alter-definition.ts';
 import { rendezvous } from './batch/assign-ranges.ts';
 import { planRanges } from './batch/batch-plan.ts';
+import { batchesKept } from './batch-runner.ts';
 import { PipelineRunner, type RunnerContext, type RunResult } from './pipeline-runner.ts';
 import { bindPipeline, definitionOf, type PipelineSpec } from './pipeline-spec.ts';
 
@@ -34,20 +36,30 @@ const previewRowsMax = 100_000n;
 export class Pipelines {
   readonly #context: PipelinesContext;
   readonly #active = new Map<bigint, ActiveRun>();
+  #stopping = false;
 
   constructor(context: PipelinesContext) {
     this.#context = context;
   }
 
-  /** Starts again what was running when the process stopped. */
+  /**
+   * Starts again what was running in the background when the process stopped. A run in the foreground ended with its
+   * session. Call once, before any other method.
+   */
   resume(): void {
-    for (const record of this.#context.catalog.pipelines.pipelines()) {
+    const { pipelines } = this.#context.catalog;
+    pipelines.stopForeground();
+    for (const record of pipelines.pipelines()) {
       if (record.state === 'Running') this.#launch(record);
     }
   }
 
-  /** Stops all runs without changing the state of any pipeline: they resume with the next start. */
+  /**
+   * Stops all runs, and refuses new ones with SHUTTING_DOWN. Pipelines that ran in the background keep their state: they
+   * resume with the next start.
+   */
   async shutdown(): Promise<void> {
+    this.#stopping = true;
     await Promise.all([...this.#active.keys()].map((id) => this.#halt(id)));
   }
 
@@ -76,20 +88,20 @@ export class Pipelines {
    * when IF NOT EXISTS found one. OR REPLACE keeps the position of the pipeline, which must not be running.
    */
   async create(databaseName: string, definition: CreatePipeline, signal: AbortSignal): Promise<boolean> {
+    if (!this.#mayCreate(databaseName, definition)) return false;
+    const spec = this.#bind(definition, databaseName);
+    if (!definition.force) {
+      await this.#describe(spec, definition.name.name, signal);
+      // The look at the source took time, and other statements may have run meanwhile.
+      if (!this.#mayCreate(databaseName, definition)) return false;
+    }
     const { catalog, clock } = this.#context;
     const database = this.#databaseOf(databaseName);
     const existing = catalog.pipelines.pipeline(database.id, definition.name.name);
-    if (existing !== undefined && definition.ifNotExists) return false;
-    if (existing !== undefined && !definition.orReplace) {
-      throw new MillraceError('PIPELINE_EXISTS', `pipeline '${databaseName}.${existing.name}' exists`);
-    }
-    if (existing !== undefined) this.#mustNotRun(existing);
-    const spec = this.#bind(definition, databaseName);
-    if (!definition.force) await this.#describe(spec, definition.name.name, signal);
     const definitionSql = printStatement({ ...definition, orReplace: false, ifNotExists: false });
     const alteredAt = clock.nowSeconds();
     if (existing !== undefined) {
-      catalog.pipelines.alterPipeline(existing.id, { definitionSql, epoch: existing.epoch + 1n, alteredAt });
+      catalog.transaction(() => this.#change(existing, definitionSql, alteredAt));
     } else {
       catalog.pipelines.createPipeline({
         id: catalog.schema.nextId('pipeline'),
@@ -106,6 +118,29 @@ export class Pipelines {
     return true;
   }
 
+  /** False when IF NOT EXISTS found one. Throws when what exists must not be replaced. */
+  #mayCreate(databaseName: string, definition: CreatePipeline): boolean {
+    const database = this.#databaseOf(databaseName);
+    const existing = this.#context.catalog.pipelines.pipeline(database.id, definition.name.name);
+    if (existing === undefined) return true;
+    if (definition.ifNotExists) return false;
+    if (!definition.orReplace) {
+      throw new MillraceError('PIPELINE_EXISTS', `pipeline '${databaseName}.${existing.name}' exists`);
+    }
+    this.#mustNotRun(existing);
+    return true;
+  }
+
+  /** Stores a definition under a new epoch; the batch that a crash left undecided belongs to the old one. */
+  #change(record: PipelineRecord, definitionSql: string, alteredAt: number): void {
+    const { pipelines } = this.#context.catalog;
+    pipelines.alterPipeline(record.id, { definitionSql, epoch: record.epoch + 1n, alteredAt });
+    const last = pipelines.lastBatch(record.id);
+    if (last?.state !== 'In Progress') return;
+    const partitions = last.partitions.map((partition) => ({ ...partition, state: null }));
+    pipelines.saveBatch({ ...last, state: 'Canceled', seconds: 0, partitions }, batchesKept);
+  }
+
   async alter(databaseName: string, statement: AlterPipeline, signal: AbortSignal): Promise<void> {
     const { catalog, clock } = this.#context;
     const record = this.#mustPipeline(databaseName, statement.name.name);
@@ -114,15 +149,11 @@ export class Pipelines {
     const spec = this.#bind(definition, databaseName);
     const offsets = statement.clauses.find((clause) => clause.kind === 'setOffsets');
     const positions = offsets === undefined ? [] : await this.#newPositions(spec, record, offsets, signal);
-    this.#mustNotRun(record);
+    this.#mustBeUnchanged(databaseName, record);
     catalog.transaction(() => {
       const updatedAt = clock.nowSeconds();
       const forgotten = statement.clauses.filter((clause) => clause.kind === 'dropPartition');
-      catalog.pipelines.alterPipeline(record.id, {
-        definitionSql: printStatement(definition),
-        epoch: record.epoch + 1n,
-        alteredAt: updatedAt,
-      });
+      this.#change(record, printStatement(definition), updatedAt);
       if (forgotten.length > 0) {
         const kept = catalog.pipelines
           .cursors(record.id)
@@ -135,6 +166,15 @@ export class Pipelines {
         positions.map((position) => ({ ...position, successfulOffset: position.cursorOffset, updatedAt })),
       );
     });
+  }
+
+  /** After a wait: throws when another statement started, altered or dropped the pipeline meanwhile. */
+  #mustBeUnchanged(databaseName: string, record: PipelineRecord): void {
+    const now = this.#mustPipeline(databaseName, record.name);
+    this.#mustNotRun(now);
+    if (now.id !== record.id || now.epoch !== record.epoch) {
+      throw new MillraceError('EPOCH_STALE', `pipeline '${record.name}' was changed by another session`);
+    }
   }
 
   async #newPositions(
@@ -160,6 +200,7 @@ export class Pipelines {
       if (ifNotRunning) return false;
       throw new MillraceError('PIPELINE_RUNNING', `pipeline '${databaseName}.${name}' is running`);
     }
+    this.#mustNotStop();
     this.#bind(definitionOf(record), databaseName);
     this.#context.catalog.pipelines.setState(record.id, 'Running');
     this.#launch(record);
@@ -170,7 +211,9 @@ export class Pipelines {
   async startForeground(databaseName: string, name: string, options: ForegroundOptions): Promise<bigint> {
     const record = this.#mustPipeline(databaseName, name);
     this.#mustNotRun(record);
-    this.#context.catalog.pipelines.setState(record.id, 'Running');
+    this.#mustNotStop();
+    options.signal.throwIfAborted();
+    this.#context.catalog.pipelines.setRunningInForeground(record.id);
     const run = this.#launch(record, {
       untilCaughtUp: true,
       batchesMax: options.batchesMax ?? BigInt(Number.MAX_SAFE_INTEGER),
@@ -305,11 +348,13 @@ export class Pipelines {
   ): ActiveRun {
     const abort = new AbortController();
     const logger = this.#context.logger.child({ pipeline: record.name });
-    const runner = new PipelineRunner({ ...this.#context, logger }, record.id);
+    const databaseName = this.#context.catalog.schema.databaseById(record.databaseId)?.name ?? '';
+    const pipeline = { id: record.id, name: record.name, databaseName };
+    const runner = new PipelineRunner({ ...this.#context, logger }, pipeline);
     const ended = runner.run({ ...options, signal: abort.signal }).then((result) => {
       this.#active.delete(record.id);
       if (!abort.signal.aborted || options.untilCaughtUp) {
-        this.#setState(record.id, result.error === undefined ? 'Stopped' : 'Error');
+        this.#saveEnd(record.id, result.error === undefined ? 'Stopped' : 'Error', logger);
       }
       logger.info('pipeline run ended', { batches: result.batches, error: result.error });
       return result;
@@ -320,15 +365,23 @@ export class Pipelines {
     return run;
   }
 
-  #setState(pipelineId: bigint, state: PipelineState): void {
-    const { pipelines } = this.#context.catalog;
-    if (pipelines.pipelineById(pipelineId) !== undefined) pipelines.setState(pipelineId, state);
+  /** Nobody waits for a run in the background, so a catalog that takes no write (a full disk) is only logged. */
+  #saveEnd(pipelineId: bigint, state: PipelineState, logger: Logger): void {
+    try {
+      this.#context.catalog.pipelines.setState(pipelineId, state);
+    } catch (error) {
+      logger.error('the state of a pipeline cannot be stored', { state, error });
+    }
   }
 
   async #halt(pipelineId: bigint): Promise<void> {
     const run = this.#active.get(pipelineId);
     run?.abort.abort(new MillraceError('QUERY_KILLED', 'the pipeline was stopped'));
     await run?.ended;
+  }
+
+  #mustNotStop(): void {
+    if (this.#stopping) throw new MillraceError('SHUTTING_DOWN', 'the aggregator is stopping');
   }
 
   #mustNotRun(record: PipelineRecord): void {

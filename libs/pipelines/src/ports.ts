@@ -15,11 +15,10 @@ export interface NodeAddress {
   readonly address: string;
 }
 
-/** The members of the cluster that pipelines use. */
+/** The members of the cluster that pipelines use, those that are online. */
 export interface ClusterNodes {
   extractors(): readonly NodeAddress[];
   runners(): readonly NodeAddress[];
-  /** Every leaf of the cluster, online or not. */
   leaves(): readonly NodeAddress[];
 }
 

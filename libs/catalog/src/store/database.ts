@@ -42,7 +42,10 @@ export class CatalogDatabase {
     }
   }
 
-  /** Runs `work` in one transaction: all of it is durable when this returns, none of it when it throws. Nests. */
+  /**
+   * Runs `work` in one transaction: all of it is durable when this returns, none of it when it throws. Inside another one
+   * it becomes part of that: to catch what an inner one throws would keep half of its writes.
+   */
   transaction<T>(work: () => T): T {
     if (this.#depth > 0) return work();
     this.#db.exec('BEGIN IMMEDIATE');
@@ -52,7 +55,8 @@ export class CatalogDatabase {
       this.#db.exec('COMMIT');
       return result;
     } catch (error) {
-      this.#db.exec('ROLLBACK');
+      // SQLite has already rolled back by itself after some errors, a full disk among them.
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw diskFullOr(error);
     } finally {
       this.#depth -= 1;

@@ -62,7 +62,17 @@ export class PipelineStore {
   }
 
   setState(pipelineId: bigint, state: PipelineState): void {
-    this.#db.run('UPDATE pipelines SET state = ? WHERE id = ?', state, pipelineId);
+    this.#db.run('UPDATE pipelines SET state = ?, foreground = 0 WHERE id = ?', state, pipelineId);
+  }
+
+  /** State Running, for as long as the session that started it waits. */
+  setRunningInForeground(pipelineId: bigint): void {
+    this.#db.run("UPDATE pipelines SET state = 'Running', foreground = 1 WHERE id = ?", pipelineId);
+  }
+
+  /** Pipelines whose sessions have gone with the process become Stopped. Call before anything runs. */
+  stopForeground(): void {
+    this.#db.run("UPDATE pipelines SET state = 'Stopped', foreground = 0 WHERE foreground = 1");
   }
 
   /** Stores a new definition or epoch. */
@@ -129,12 +139,12 @@ export class PipelineStore {
       .map(batchOf);
   }
 
-  lastBatchId(pipelineId: bigint): bigint {
+  lastBatch(pipelineId: bigint): BatchRecord | undefined {
     const row = this.#db.get(
-      'SELECT max(batch_id) AS id FROM pipeline_batches WHERE pipeline_id = ?',
+      'SELECT * FROM pipeline_batches WHERE pipeline_id = ? ORDER BY batch_id DESC LIMIT 1',
       pipelineId,
     );
-    return row === undefined ? 0n : (integerOrNullAt(row, 'id') ?? 0n);
+    return row === undefined ? undefined : batchOf(row);
   }
 
   /** Inserts or replaces a batch and forgets all but the newest `keep`. */
@@ -166,6 +176,15 @@ export class PipelineStore {
     return this.#db
       .all('SELECT * FROM pipeline_errors WHERE pipeline_id = ? ORDER BY error_id', pipelineId)
       .map(errorOf);
+  }
+
+  /** The newest one, warnings left out. */
+  lastError(pipelineId: bigint): PipelineErrorRecord | undefined {
+    const row = this.#db.get(
+      "SELECT * FROM pipeline_errors WHERE pipeline_id = ? AND type = 'Error' ORDER BY error_id DESC LIMIT 1",
+      pipelineId,
+    );
+    return row === undefined ? undefined : errorOf(row);
   }
 
   /** Stores errors (their `errorId` is assigned here) and forgets all but the newest `keep` of the pipeline. */

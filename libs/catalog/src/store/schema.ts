@@ -83,4 +83,6 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX pipeline_errors_by_pipeline ON pipeline_errors (pipeline_id, error_id);
   `,
+  // Whether a Running pipeline belongs to a session that waits for it.
+  'ALTER TABLE pipelines ADD COLUMN foreground INTEGER NOT NULL DEFAULT 0;',
 ];

@@ -20,6 +20,8 @@ const policies: Partial<Record<ErrorCode, FailurePolicy>> = {
   TRANSACTION_ABORTED: 'wait',
   SCHEMA_CHANGED: 'wait',
   SHUTTING_DOWN: 'wait',
+  // A peer that stops cancels its calls; calls that this side cancels are not judged.
+  QUERY_KILLED: 'wait',
   OFFSET_OUT_OF_RANGE: 'stop',
   PIPELINE_DEFINITION: 'stop',
 };

@@ -47,7 +47,7 @@ function pipelineToProto(record: PipelineRecord, catalog: CatalogStore): Pipelin
       earliestOffset: earliestOffset ?? 0n,
       latestOffset: latestOffset ?? cursorOffset,
     })),
-    lastBatchId: catalog.pipelines.lastBatchId(record.id),
-    lastError: catalog.pipelines.errors(record.id).at(-1)?.message ?? '',
+    lastBatchId: catalog.pipelines.lastBatch(record.id)?.batchId ?? 0n,
+    lastError: catalog.pipelines.lastError(record.id)?.message ?? '',
   };
 }
