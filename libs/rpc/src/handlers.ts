@@ -6,7 +6,7 @@ import type {
   Metadata,
   ServiceError,
 } from '@grpc/grpc-js';
-import { isMillraceError } from '@millrace/errors/millrace-error';
+import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
 import { statusFromError } from './error-details.ts';
 
@@ -113,8 +113,10 @@ function contextOf(call: {
   on(event: 'cancelled', listener: () => void): unknown;
 }): CallContext {
   const abort = new AbortController();
-  call.on('cancelled', () => abort.abort());
-  if (call.cancelled) abort.abort();
+  // A reason of ours: whatever it interrupts ends with a known error instead of looking like a bug.
+  const cancel = () => abort.abort(new MillraceError('QUERY_KILLED', 'the caller has cancelled or is gone'));
+  call.on('cancelled', cancel);
+  if (call.cancelled) cancel();
   return { signal: abort.signal, metadata: call.metadata, peer: call.getPeer() };
 }
 
