@@ -1,7 +1,7 @@
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { BoundColumn } from '../bound/bound-expression.ts';
 import type { BoundQuery, BoundSelect } from '../bound/bound-query.ts';
-import { relationsOf } from '../bound/walk.ts';
+import { outerColumnsOf, relationsOf } from '../bound/walk.ts';
 import type { Fragment, MergeInput, PartitionSet, PlanNode, SelectPlan } from '../plan.ts';
 import { ownColumn, type RenderScope, renderExpression } from '../render/render-expression.ts';
 import { joinSql, outerSql, renderSelect, setOperationSql } from '../render/render-query.ts';
@@ -89,12 +89,12 @@ class MergePlanner {
       case 'select':
         return this.#renderBlock(query, body, names) ?? this.#renderGathered(query, body, outer, names);
       case 'nested': {
-        const inner = this.render(body.query, outer);
+        const inner = this.#renderNested(body.query, outer);
         return this.#wrap(query, inner, outer, names);
       }
       case 'setOperation': {
-        const left = this.render(body.left, outer);
-        const right = this.render(body.right, outer);
+        const left = this.#renderNested(body.left, outer);
+        const right = this.#renderNested(body.right, outer);
         const name = `${body.operator[0]}${body.operator.slice(1).toLowerCase()}${body.all ? 'All' : ''}`;
         const inner = {
           sql: setOperationSql(body, left.sql, right.sql),
@@ -103,6 +103,18 @@ class MergePlanner {
         return this.#wrap(query, inner, outer, names);
       }
     }
+  }
+
+  /**
+   * A query inside another. DuckDB 1.5 pushes the filters that it derives from a join below the LIMIT of one of its sides,
+   * which then keeps other rows (join_filter_pushdown); a materialized result is out of its reach.
+   */
+  #renderNested(query: BoundQuery, outer: RenderScope): Merged {
+    const { sql, node } = this.render(query, outer);
+    const limited = query.limit !== undefined || query.offset > 0n;
+    if (!limited || outerColumnsOf(query).length > 0) return { sql, node };
+    const name = quoteIdentifier(`${query.id} rows`);
+    return { sql: `WITH ${name} AS MATERIALIZED (${sql}) SELECT * FROM ${name}`, node };
   }
 
   #wrap(query: BoundQuery, inner: Merged, outer: RenderScope, names: readonly string[] | undefined): Merged {
@@ -182,7 +194,7 @@ class MergePlanner {
   }
 
   #renderSubquery(query: BoundQuery, scope: RenderScope, nodes: PlanNode[]): string {
-    const { sql, node } = this.render(query, scope);
+    const { sql, node } = this.#renderNested(query, scope);
     nodes.push(node);
     return sql;
   }
@@ -225,7 +237,7 @@ class MergePlanner {
     const { source } = relation;
     switch (source.kind) {
       case 'query': {
-        const { sql, node } = this.render(source.query, topScope);
+        const { sql, node } = this.#renderNested(source.query, topScope);
         return { sql: `(${sql})`, node };
       }
       case 'virtual': {
