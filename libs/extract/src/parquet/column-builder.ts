@@ -26,7 +26,7 @@ export abstract class ColumnBuilder {
   protected rows = 0;
   protected nullCount = 0;
   /** 1 where the row has a value; allocated with the first null. */
-  #defined: Uint8Array | undefined;
+  #defined: Uint16Array | undefined;
 
   /** Bytes held by values so far, approximately. */
   abstract get bytes(): number;
@@ -34,7 +34,7 @@ export abstract class ColumnBuilder {
   addNull(): void {
     let defined = this.#defined;
     if (defined === undefined || this.rows >= defined.length) {
-      const grown = new Uint8Array(Math.max(rowsInitial, this.rows * 2)).fill(1);
+      const grown = new Uint16Array(Math.max(rowsInitial, this.rows * 2)).fill(1);
       if (defined !== undefined) grown.set(defined);
       defined = this.#defined = grown;
     }
@@ -66,7 +66,7 @@ export abstract class ColumnBuilder {
     if (defined === undefined) return encodeSingleRun(this.rows, 1);
     if (defined.length >= this.rows) return encodeBitPacked(defined, this.rows, 1);
     // Rows after the last growth are all values.
-    const grown = new Uint8Array(this.rows).fill(1);
+    const grown = new Uint16Array(this.rows).fill(1);
     grown.set(defined);
     return encodeBitPacked(grown, this.rows, 1);
   }

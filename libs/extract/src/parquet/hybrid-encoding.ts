@@ -8,7 +8,7 @@ export function bitWidthOf(max: number): number {
   return Math.max(1, 32 - Math.clz32(max));
 }
 
-function writeVarint(out: Uint8Array, position: number, value: number): number {
+function writeVarint(out: Buffer, position: number, value: number): number {
   let at = position;
   let rest = value;
   while (rest >= 0x80) {
@@ -27,8 +27,8 @@ export function encodeSingleRun(count: number, value: number): Buffer {
   return out.subarray(0, at + 1);
 }
 
-/** The first `count` numbers of `values`, each of `bitWidth` bits (1 to 24). */
-export function encodeBitPacked(values: ArrayLike<number>, count: number, bitWidth: number): Buffer {
+/** The first `count` numbers of `values`, each of `bitWidth` bits (1 to 16). */
+export function encodeBitPacked(values: Uint16Array, count: number, bitWidth: number): Buffer {
   const groups = Math.ceil(count / 8);
   const out = Buffer.allocUnsafe(5 + groups * bitWidth);
   let at = writeVarint(out, 0, groups * 2 + 1);
@@ -38,13 +38,18 @@ export function encodeBitPacked(values: ArrayLike<number>, count: number, bitWid
   for (let index = 0; index < count; index += 1) {
     pending |= (values[index] as number) << pendingBits;
     pendingBits += bitWidth;
-    while (pendingBits >= 8) {
-      out[at++] = pending & 0xff;
-      pending >>>= 8;
-      pendingBits -= 8;
+    if (pendingBits >= 16) {
+      out[at] = pending;
+      out[at + 1] = pending >>> 8;
+      at += 2;
+      pending >>>= 16;
+      pendingBits -= 16;
     }
   }
-  if (pendingBits > 0) out[at++] = pending & 0xff;
+  for (; pendingBits > 0; pendingBits -= 8) {
+    out[at++] = pending;
+    pending >>>= 8;
+  }
   out.fill(0, at, end);
   return out.subarray(0, end);
 }
