@@ -4,6 +4,7 @@ import { GroupLedger } from './id-ledger.ts';
 
 export const rowsPerGroup = 8;
 const counterCount = 16;
+const pauseMs = 20;
 const retryPauseMs = 200;
 
 /**
@@ -23,7 +24,8 @@ export class DmlClient {
   readonly violations: string[] = [];
   raisesAcknowledged = 0;
   raisesAttempted = 0;
-  failures = 0;
+  /** How often each error was answered. */
+  readonly failures = new Map<string, number>();
 
   constructor(port: number, database: string) {
     this.#port = port;
@@ -41,18 +43,14 @@ export class DmlClient {
   }
 
   start(): void {
-    let group = 0;
-    const { group_rows: rows, group_columns: columns } = this.ledgers;
-    this.#loop(async (client) => {
-      group += 1;
-      await this.#insert(client, 'group_rows', rows, group);
-      await this.#insert(client, 'group_columns', columns, group);
-    });
+    for (const [table, ledger] of Object.entries(this.ledgers)) {
+      this.#loop((client) => this.#insert(client, table, ledger, ledger.attempted + 1));
+    }
     this.#loop(async (client) => {
       this.raisesAttempted += 1;
       await client.run('UPDATE counters SET n = n + 1');
       this.raisesAcknowledged += 1;
-      await sleep(20);
+      await sleep(pauseMs);
     });
     this.#loop((client) => this.#read(client));
   }
@@ -65,6 +63,7 @@ export class DmlClient {
     ledger.attempt(group);
     await client.run(`INSERT INTO ${table} VALUES ${rows.join()}`);
     ledger.acknowledge(group);
+    await sleep(pauseMs);
   }
 
   /** What has been acknowledged is visible, and nothing twice. */
@@ -80,7 +79,7 @@ export class DmlClient {
       if (count !== distinct)
         this.violations.push(`${table}: ${count} rows with ${distinct} ids were visible`);
     }
-    await sleep(50);
+    await sleep(pauseMs);
   }
 
   /** Repeats something on a connection, with a new one after every failure, until `stop`. */
@@ -91,9 +90,10 @@ export class DmlClient {
         try {
           await using client = await SqlClient.connect(this.#port, this.#database);
           while (!signal.aborted) await step(client);
-        } catch {
+        } catch (error) {
           // A server that is away, or said that it could not: both are what this test is about.
-          this.failures += 1;
+          const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+          this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
           await sleep(retryPauseMs);
         }
       }

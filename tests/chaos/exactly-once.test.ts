@@ -24,6 +24,7 @@ const feedMs = 100_000;
 const pointTimeoutMs = 20_000;
 const catchUpMs = 120_000;
 const killsMin = 30;
+const acknowledgedMin = 20;
 
 /** `MILLRACE_CHAOS_SEED` repeats a schedule. */
 const seed = Number(process.env['MILLRACE_CHAOS_SEED'] ?? Date.now() % 1_000_000_007);
@@ -172,11 +173,11 @@ describe('exactly once, whatever is killed', () => {
     const { group_rows: rows, group_columns: columns } = dml.ledgers;
     note(
       `inserts acknowledged: ${rows.acknowledged} of ${rows.attempted} and ${columns.acknowledged} of ${columns.attempted}; ` +
-        `updates: ${dml.raisesAcknowledged} of ${dml.raisesAttempted}`,
+        `updates: ${dml.raisesAcknowledged} of ${dml.raisesAttempted}; failures ${JSON.stringify([...dml.failures])}`,
     );
     // A client that never got through would prove nothing.
-    for (const ledger of [rows, columns]) expect(ledger.acknowledged).toBeGreaterThan(50);
-    expect(dml.raisesAcknowledged).toBeGreaterThan(50);
+    for (const ledger of [rows, columns]) expect(ledger.acknowledged).toBeGreaterThan(acknowledgedMin);
+    expect(dml.raisesAcknowledged).toBeGreaterThan(acknowledgedMin);
     await client.close();
   }
 
