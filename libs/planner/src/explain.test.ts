@@ -196,6 +196,12 @@ describe('plans', () => {
     `);
   });
 
+  it('shields a LIMIT from filters of the join above', () => {
+    expect(
+      explain('SELECT u.w FROM (SELECT g FROM t ORDER BY g LIMIT 5) q JOIN u ON u.k = q.g', 'extended'),
+    ).toContain('WITH "q2 rows" AS MATERIALIZED (SELECT');
+  });
+
   it('runs reference tables on one leaf', () => {
     expect(explain('SELECT COUNT(*) FROM r a JOIN r b ON a.g = b.g')).toMatchInlineSnapshot(`
       "

@@ -8,6 +8,7 @@ import {
   decimalType,
   doubleType,
   intType,
+  textTypeOf,
 } from '../types/type-class.ts';
 import { unifyTypes } from '../types/unify-types.ts';
 import { modulo } from './operators.ts';
@@ -129,6 +130,12 @@ function randomNumber(context: FunctionContext): BoundExpression {
     : call(doubleType, [], () => 'random()', { nullable: false });
 }
 
+/** FORMAT(x, digits): with commas between thousands. */
+function grouped(a: BoundExpression, digits: BoundExpression): BoundExpression {
+  const known = Math.max(0, constantDigits(digits) ?? 0);
+  return call(textTypeOf(64), [asDouble(a)], ([x]) => `format('{:,.${known}f}', ${x})`);
+}
+
 export const numericFunctions: FunctionFamily = {
   ABS: unary(absolute),
   CEIL: wholeNumber('ceil'),
@@ -159,6 +166,7 @@ export const numericFunctions: FunctionFamily = {
   RADIANS: doubleFunction('radians'),
   DEGREES: doubleFunction('degrees'),
   PI: nullary(() => literal(doubleType, Math.PI)),
+  FORMAT: binary(grouped),
   SIGN: unary((a) => call(intType, [asNumber(a)], ([x]) => `sign(${x})`)),
   GREATEST: extreme('greatest'),
   LEAST: extreme('least'),

@@ -230,6 +230,14 @@ export const textFunctions: FunctionFamily = {
         `CAST(CASE WHEN octet_length(${x}) = 0 THEN 0 ELSE CAST('0x' || left(hex(${x}), 2) AS INTEGER) END AS INTEGER)`,
     ),
   ),
+  CHAR: variadic(1, (args) =>
+    call(
+      longblobType,
+      args.map(asInteger),
+      (codes) =>
+        `from_hex(${codes.map((code) => `coalesce(lpad(hex(${code} & 255), 2, '0'), '')`).join(' || ')})`,
+    ),
+  ),
   CONCAT: variadic(1, concat),
   CONCAT_WS: variadic(2, concatWithSeparator),
   SUBSTRING: binaryOrTernary(substring),
