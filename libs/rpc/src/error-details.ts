@@ -6,8 +6,14 @@ import { ErrorDetail } from '@millrace/proto/millrace/common/v1/errors';
 /** Trailing metadata key that carries a serialized {@link ErrorDetail}. */
 const errorDetailKey = 'millrace-error-bin';
 const causesMax = 8;
-/** gRPC refuses very long header lists, so long texts (a whole offending row) are cut here. */
-const textBytesMax = 4096;
+/**
+ * Errors travel in HTTP/2 headers, of which a peer takes 64 KB in all, binary ones as base64 and the status text with
+ * three characters for a byte that is not ASCII: long texts (a whole offending row) are cut to these numbers of bytes.
+ */
+const messageBytesMax = 4096;
+const detailBytesMax = 8192;
+const causeBytesMax = 1024;
+const statusTextBytesMax = 1024;
 
 /** gRPC status of the codes that have a better one than the default of their kind. */
 const statusOf: Partial<Record<ErrorCode, Status>> = {
@@ -36,14 +42,20 @@ function causeMessages(error: Error): string[] {
   const messages: string[] = [];
   let cause: unknown = error.cause;
   while (cause instanceof Error && messages.length < causesMax) {
-    messages.push(cut(cause.message));
+    messages.push(cut(cause.message, causeBytesMax));
     cause = cause.cause;
   }
   return messages;
 }
 
-function cut(text: string): string {
-  return text.length > textBytesMax ? `${text.slice(0, textBytesMax)}…` : text;
+function cut(text: string, bytesMax: number): string {
+  // No character takes less than one byte.
+  const bytes = Buffer.from(text.slice(0, bytesMax + 1));
+  if (bytes.length <= bytesMax) return text;
+  return `${bytes
+    .subarray(0, bytesMax)
+    .toString()
+    .replace(/\uFFFD+$/, '')}…`;
 }
 
 /**
@@ -61,8 +73,8 @@ export function statusFromError(
     Buffer.from(
       ErrorDetail.encode({
         code: known.code,
-        message: cut(known.message),
-        detail: cut(known.detail ?? ''),
+        message: cut(known.message, messageBytesMax),
+        detail: cut(known.detail ?? '', detailBytesMax),
         sqlState: known.sqlState,
         mysqlNumber: known.mysqlNumber,
         retryable: known.retryable,
@@ -72,7 +84,7 @@ export function statusFromError(
       }).finish(),
     ),
   );
-  return { code: grpcStatusOf(known), details: printable(cut(known.message)), metadata };
+  return { code: grpcStatusOf(known), details: printable(cut(known.message, statusTextBytesMax)), metadata };
 }
 
 /** Status details travel in an HTTP/2 header; control characters are not allowed there. */
@@ -127,13 +139,23 @@ function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'metadata' in error;
 }
 
+/** Undefined when the peer sent none, or something else under that name. */
+function detailOf(error: ServiceError): ErrorDetail | undefined {
+  const raw = error.metadata.get(errorDetailKey)[0];
+  if (!(raw instanceof Buffer)) return undefined;
+  try {
+    return ErrorDetail.decode(raw);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Rebuilds the error of the peer from a failed call. `peer` names whom was called, for errors without details. */
 export function errorFromStatus(error: unknown, peer: string): Error {
   if (!isServiceError(error)) return error instanceof Error ? error : new Error(String(error));
-  const raw = error.metadata.get(errorDetailKey)[0];
+  const detail = detailOf(error);
   let known: MillraceError;
-  if (raw instanceof Buffer) {
-    const detail = ErrorDetail.decode(raw);
+  if (detail !== undefined) {
     const code: ErrorCode = Object.hasOwn(errorCodes, detail.code) ? (detail.code as ErrorCode) : 'INTERNAL';
     known = new MillraceError(code, detail.message, {
       ...(detail.detail === '' ? {} : { detail: detail.detail }),

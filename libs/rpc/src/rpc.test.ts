@@ -1,4 +1,6 @@
+import { Metadata } from '@grpc/grpc-js';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { HealthClient } from '@millrace/proto/grpc/health/v1/health';
 import {
   LeafClient,
   type LeafServer,
@@ -8,14 +10,17 @@ import {
 import { silentLogger } from '@millrace/runtime/logger';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ChannelPool, callClientStream, callServerStream, callUnary } from './client.ts';
-import { originOf, trailerOf, withTrailers } from './error-details.ts';
+import { errorFromStatus, originOf, trailerOf, withTrailers } from './error-details.ts';
 import { Handlers } from './handlers.ts';
 import { RpcServer } from './server.ts';
 
 describe('a call over a real channel', () => {
   let server: RpcServer;
   let client: LeafClient;
+  let target: string;
   const pool = new ChannelPool(LeafClient);
+  const schema = { databaseId: 1n, databaseName: 'd', schemaVersion: 1n, ordinals: [], tables: [] };
+  let thrown: MillraceError;
   let produced = 0;
   let cancelled: Promise<void>;
 
@@ -34,6 +39,9 @@ describe('a call over a real channel', () => {
           cause: new Error('inner'),
         });
         throw withTrailers(error, { 'extra-bin': new Uint8Array([1, 2]) });
+      }),
+      applySchema: handlers.unary(async () => {
+        throw thrown;
       }),
       decide: handlers.unary(async () => {
         throw new TypeError('secret inner state');
@@ -63,7 +71,8 @@ describe('a call over a real channel', () => {
       reflection: true,
       services: [{ definition: LeafService, implementation: implementation as LeafServer }],
     });
-    client = pool.get(`127.0.0.1:${await server.start()}`);
+    target = `127.0.0.1:${await server.start()}`;
+    client = pool.get(target);
   });
 
   afterEach(() => {
@@ -108,6 +117,31 @@ describe('a call over a real channel', () => {
     expect([...(trailerOf(known, 'extra-bin') ?? [])]).toEqual([1, 2]);
   });
 
+  it('carries errors of any length and script, cut to what headers take', async () => {
+    for (const text of ['a', 'ä', '行', '💡'].map((character) => character.repeat(20_000))) {
+      let cause: Error | undefined;
+      for (let depth = 0; depth < 10; depth += 1) cause = new Error(text, { cause });
+      const options = { detail: text, cause };
+      thrown = withTrailers(new MillraceError('ROW_PARSE', text, options), {
+        'extra-bin': Buffer.alloc(12_000),
+      });
+      const error = await callUnary(client, client.applySchema, schema).catch((caught: unknown) => caught);
+      expect(error).toMatchObject({
+        code: 'ROW_PARSE',
+        message: expect.stringMatching(/^[aä行💡]{1000,}…$/u),
+      });
+      expect((error as MillraceError).detail).toMatch(/^[aä行💡]{2000,}…$/u);
+      expect(trailerOf(error, 'extra-bin')).toHaveLength(12_000);
+    }
+  });
+
+  it('takes a trailer that is no error detail as none', async () => {
+    const metadata = new Metadata();
+    metadata.set('millrace-error-bin', Buffer.from([0x0a, 0xff]));
+    const status = Object.assign(new Error('x'), { code: 14, details: 'gone', metadata });
+    expect(errorFromStatus(status, 'leaf:1')).toMatchObject({ code: 'PEER_UNAVAILABLE' });
+  });
+
   it('hides the text of a bug', async () => {
     const error = await callUnary(client, client.decide, { transactionId: 1n, decision: 1 }).catch(
       (e: unknown) => e,
@@ -139,6 +173,22 @@ describe('a call over a real channel', () => {
     }
     await cancelled;
     expect(produced).toBeLessThan(64);
+  });
+
+  it('ends a watch of its health when it drains', async () => {
+    const health = new ChannelPool(HealthClient);
+    const seen: number[] = [];
+    const watcher = health.get(target);
+    const watching = (async () => {
+      for await (const { status } of callServerStream(watcher, watcher.watch, { service: '' })) {
+        seen.push(status);
+        if (seen.length === 1) server.ready();
+        else void server.drain(60_000);
+      }
+    })();
+    await watching;
+    expect(seen).toEqual([2, 1, 2]);
+    health.close();
   });
 
   it('cancels by signal', async () => {

@@ -14,6 +14,7 @@ import {
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from '@millrace/proto/grpc/health/v1/health';
 import type { Logger } from '@millrace/runtime/logger';
+import { hostAndPort } from '@millrace/runtime/node-options';
 import { Handlers } from './handlers.ts';
 import { channelOptions } from './limits.ts';
 
@@ -41,6 +42,7 @@ export class RpcServer {
   readonly #options: RpcServerOptions;
   readonly #server = new Server(channelOptions);
   #serving = false;
+  #draining = false;
   readonly #watchers = new Set<() => void>();
 
   constructor(options: RpcServerOptions) {
@@ -56,12 +58,11 @@ export class RpcServer {
 
   /** Binds and serves; resolves to the port. Throws OPTION_INVALID when the address cannot be bound. */
   start(): Promise<number> {
-    const { host, port } = this.#options;
+    const address = hostAndPort(this.#options.host, this.#options.port);
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
         if (error === null) resolve(bound);
-        else
-          reject(new MillraceError('OPTION_INVALID', `cannot listen on ${host}:${port}`, { cause: error }));
+        else reject(new MillraceError('OPTION_INVALID', `cannot listen on ${address}`, { cause: error }));
       });
     });
   }
@@ -72,6 +73,7 @@ export class RpcServer {
 
   /** Refuses new calls and waits for open ones, at most `deadlineMs`. */
   async drain(deadlineMs: number): Promise<void> {
+    this.#draining = true;
     this.#setServing(false);
     let timer: NodeJS.Timeout | undefined;
     await Promise.race([
@@ -114,6 +116,8 @@ export class RpcServer {
         last = current.status;
         yield current;
       }
+      // A watch that stayed open would keep the drain from ending.
+      if (this.#draining) return;
       await new Promise<void>((resolve) => {
         const done = () => {
           this.#watchers.delete(done);

@@ -6,6 +6,7 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 /** A data directory held by this process alone. */
 export interface DataDirectory {
   readonly path: string;
+  /** May be called again. */
   release(): void;
 }
 
@@ -23,5 +24,10 @@ export function openDataDirectory(path: string): DataDirectory {
     lock.close();
     throw new MillraceError('DATA_DIR_LOCKED', `another process uses the data directory ${path}`, { cause });
   }
-  return { path, release: () => lock.close() };
+  return {
+    path,
+    release: () => {
+      if (lock.isOpen) lock.close();
+    },
+  };
 }

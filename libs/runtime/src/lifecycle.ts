@@ -8,13 +8,12 @@ export interface Component {
   stop?(): Promise<void> | void;
 }
 
-/**
- * Starts components in the order they were added and stops them in reverse: first all drain, then all stop. A failing
- * start stops what had been started and rethrows.
- */
+/** Longest wait for one component to stop, in ms: whatever it still holds goes with the process. */
+const stopMsMax = 5_000;
+
+/** Starts components in the order they are added and ends them in reverse: first all drain, then all stop. */
 export class Lifecycle {
   readonly #logger: Logger;
-  readonly #components: Component[] = [];
   readonly #started: Component[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -22,9 +21,8 @@ export class Lifecycle {
     this.#logger = logger;
   }
 
-  /** Adds and starts a component. */
+  /** Starts a component. One whose start fails is not stopped; `shutdown` ends those before it. */
   async start(component: Component): Promise<void> {
-    this.#components.push(component);
     this.#logger.debug('starting', { component: component.name });
     await component.start?.();
     this.#started.push(component);
@@ -43,7 +41,9 @@ export class Lifecycle {
       const left = Math.max(0, deadline - Date.now());
       await this.#guard(component, 'drain', () => withDeadline(component.drain?.(left), left));
     }
-    for (const component of reversed) await this.#guard(component, 'stop', async () => component.stop?.());
+    for (const component of reversed) {
+      await this.#guard(component, 'stop', () => withDeadline(component.stop?.(), stopMsMax));
+    }
   }
 
   async #guard(component: Component, step: string, work: () => Promise<unknown>): Promise<void> {
@@ -55,8 +55,8 @@ export class Lifecycle {
   }
 }
 
-async function withDeadline(work: Promise<void> | undefined, deadlineMs: number): Promise<void> {
-  if (work === undefined) return;
+async function withDeadline(work: Promise<void> | void, deadlineMs: number): Promise<void> {
+  if (!(work instanceof Promise)) return;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`not finished after ${deadlineMs} ms`)), deadlineMs);

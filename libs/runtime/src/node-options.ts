@@ -61,5 +61,10 @@ export function advertisedAddress(advertise: string | undefined, host: string, p
   if (host === '0.0.0.0' || host === '::') {
     throw new MillraceError('OPTION_INVALID', `--advertise is needed when listening on ${host}`);
   }
+  return hostAndPort(host, port);
+}
+
+/** "host:port", with an IPv6 address in brackets. */
+export function hostAndPort(host: string, port: number): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { retry, sleep } from './backoff.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { HttpServer } from './http-server.ts';
@@ -117,6 +117,24 @@ describe('Lifecycle', () => {
   });
 });
 
+describe('Lifecycle that hangs', () => {
+  it('gives up a component that does not stop', async () => {
+    vi.useFakeTimers();
+    try {
+      const stopped: string[] = [];
+      const lifecycle = new Lifecycle(silentLogger);
+      await lifecycle.start({ name: 'first', stop: () => void stopped.push('first') });
+      await lifecycle.start({ name: 'stuck', stop: () => new Promise(() => {}) });
+      const shutdown = lifecycle.shutdown(1_000);
+      await vi.advanceTimersByTimeAsync(10_000);
+      await shutdown;
+      expect(stopped).toEqual(['first']);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
 describe('HttpServer', () => {
   it('serves health, readiness and metrics', async () => {
     const metrics = new MetricRegistry();
@@ -154,7 +172,9 @@ describe('openDataDirectory', () => {
     expect(() => openDataDirectory(data)).toThrow('another process uses the data directory');
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('exit', resolve));
-    openDataDirectory(data).release();
+    const again = openDataDirectory(data);
+    again.release();
+    again.release();
     rmSync(dir, { recursive: true });
   });
 });

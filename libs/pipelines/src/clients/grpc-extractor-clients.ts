@@ -82,9 +82,8 @@ export class GrpcExtractorClients implements ExtractorClients {
   }
 
   failureOf(error: unknown): ExtractFailure | undefined {
-    const trailer = trailerOf(error, extractErrorKey);
-    if (trailer === undefined) return undefined;
-    const detail = ExtractErrorDetail.decode(trailer);
+    const detail = detailOf(error);
+    if (detail === undefined) return undefined;
     const place = detail.sourcePartition !== '';
     return {
       kind: kinds.find((kind) => kind === detail.kind) ?? 'Internal',
@@ -98,6 +97,17 @@ export class GrpcExtractorClients implements ExtractorClients {
 
   close(): void {
     this.#channels.close();
+  }
+}
+
+/** Undefined when the extractor sent none, or something else under that name. */
+function detailOf(error: unknown): ExtractErrorDetail | undefined {
+  const trailer = trailerOf(error, extractErrorKey);
+  if (trailer === undefined) return undefined;
+  try {
+    return ExtractErrorDetail.decode(trailer);
+  } catch {
+    return undefined;
   }
 }
 
