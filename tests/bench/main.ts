@@ -28,12 +28,14 @@ if (process.platform !== 'linux') {
 }
 const options = optionsOrExit();
 const progress = new Progress();
-const { cores, cpu } = machine();
+const { cores, cpu, load } = machine();
+if (load > cores / 2)
+  progress.step(`other programs are busy (load ${load.toFixed(1)}): trust ratios, not times`);
 const reports = new Map<BenchmarkName, Report>();
 for (const name of options.benchmarks) {
   const report = await runs[name](options, progress);
   reports.set(name, report);
-  console.log(`\n${name}, on ${cores} cores (${cpu})\n${report.text}\n`);
+  console.log(`\n${name}, on ${cores} cores (${cpu}), load ${load.toFixed(1)} before\n${report.text}\n`);
 }
 const name = options.benchmarks.length > 1 ? 'all' : (options.benchmarks[0] ?? 'all');
 const { jsonFile, ...settings } = options;

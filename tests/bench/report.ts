@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BenchmarkName } from './options.ts';
@@ -43,6 +43,8 @@ export function machine() {
     memoryBytes: totalmem(),
     platform: `${process.platform} ${process.arch}`,
     node: process.version,
+    /** Programs that want to run, on average over the last minute: with the benchmark's own, about the number of cores. */
+    load: loadavg()[0] ?? 0,
   };
 }
 
