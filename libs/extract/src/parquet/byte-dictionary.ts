@@ -89,11 +89,6 @@ export class ByteDictionary {
     return number;
   }
 
-  clear(): void {
-    this.size = 0;
-    this.#table.fill(0);
-  }
-
   #read({ view }: ByteSource, start: number, length: number): void {
     if (length > wordsBytesMax) {
       this.#readLong(view, start, start + length);

@@ -13,125 +13,157 @@ const plainBytesInitial = 4096;
 const loopCopyBytesMax = 96;
 
 /**
- * Strings: dictionary-encoded while few values are distinct, else as they are. The dictionary and the plain values
- * are kept in the form that Parquet's PLAIN encoding has: a 32-bit length before each value.
+ * The distinct values of a column. The builders of all slices share it: few dictionaries stay in the processor's
+ * caches where one for each partition would not.
  */
-export class BytesBuilder extends ColumnBuilder {
-  /** The values of the dictionary while there is one, else those of the rows. */
-  #plain = byteSource(Buffer.allocUnsafeSlow(plainBytesInitial));
-  #plainUsed = 0;
-  #useDictionary = true;
-  readonly #dictionary = new ByteDictionary();
-  #indexes = new Uint16Array(256);
+export class ColumnDictionary {
+  readonly index = new ByteDictionary();
+  /** The values, each after its 32-bit length, as Parquet's PLAIN encoding has them. Bytes before `used` never change. */
+  readonly values = new PlainBytes();
+  /** Too many values are distinct: builders go on without it. */
+  abandoned = false;
+  #lookups = 0;
 
-  get bytes(): number {
-    return this.#plainUsed + (this.#useDictionary ? this.valueCount * 2 : 0);
+  /** The number of the value, added if new; -1 from when the dictionary does not pay. */
+  numberOf(source: ByteSource, start: number, end: number): number {
+    this.#lookups += 1;
+    const number = this.index.find(source, start, end, this.values.source);
+    return number >= 0 ? number : this.#add(source, start, end);
   }
 
-  add(source: ByteSource, start: number, end: number): void {
-    if (this.#useDictionary) {
-      let index = this.#dictionary.find(source, start, end, this.#plain);
-      if (index < 0) index = this.#addEntry(source, start, end);
-      if (index >= 0) {
-        const at = this.rows - this.nullCount;
-        if (at === this.#indexes.length) this.#growIndexes();
-        this.#indexes[at] = index;
-        this.rows += 1;
-        return;
-      }
-      this.#abandonDictionary();
+  #add(source: ByteSource, start: number, end: number): number {
+    const count = this.index.size;
+    const pays = this.#lookups < trialValues || count * 2 < this.#lookups;
+    const fits = count < dictionaryEntriesMax && this.values.used + end - start <= dictionaryBytesMax;
+    if (!pays || !fits || !this.index.canAdd) {
+      this.abandoned = true;
+      return -1;
     }
-    this.#append(source.view, start, end);
-    this.rows += 1;
+    const number = this.index.add(end - start, this.values.used);
+    this.values.append(source.view, start, end);
+    return number;
   }
 
-  #growIndexes(): void {
-    const grown = new Uint16Array(this.#indexes.length * 2);
-    grown.set(this.#indexes);
-    this.#indexes = grown;
-  }
-
-  /** Adds a new value to the dictionary; -1 if the dictionary does not pay. */
-  #addEntry(source: ByteSource, start: number, end: number): number {
-    const count = this.#dictionary.size;
-    const values = this.rows - this.nullCount;
-    const pays = values < trialValues || count * 2 < values;
-    const fits = count < dictionaryEntriesMax && this.#plainUsed + end - start <= dictionaryBytesMax;
-    if (!pays || !fits || !this.#dictionary.canAdd) return -1;
-    const index = this.#dictionary.add(end - start, this.#plainUsed);
-    this.#append(source.view, start, end);
-    return index;
-  }
-
-  /** Writes out the values that so far were indexes. */
-  #abandonDictionary(): void {
-    const { view, bytes } = this.#plain;
-    const { entries } = this.#dictionary;
-    const count = this.rows - this.nullCount;
-    this.#plain = byteSource(Buffer.allocUnsafeSlow(bytes.length * 2));
-    this.#plainUsed = 0;
-    this.#useDictionary = false;
-    for (let index = 0; index < count; index += 1) {
-      const entry = entries[this.#indexes[index] as number] as number;
-      this.#append(view, entry + 4, entry + 4 + view.getInt32(entry, true));
-    }
-  }
-
-  #append(source: DataView, start: number, end: number): void {
-    const length = end - start;
-    const at = this.#plainUsed;
-    const needed = at + 4 + length;
-    if (needed > this.#plain.bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#plain.bytes.length * 2));
-      this.#plain.bytes.copy(grown, 0, 0, at);
-      this.#plain = byteSource(grown);
-    }
-    this.#plain.view.setInt32(at, length, true);
-    copyBytes(source, start, this.#plain, at + 4, length);
-    this.#plainUsed = needed;
-  }
-
-  protected encodeValues() {
-    const count = this.valueCount;
-    // The buffer goes out with the page: the next row group gets a new one.
-    const plain = this.#plain.bytes.subarray(0, this.#plainUsed);
-    if (!this.#useDictionary) return { values: [plain] };
-    if (count === 0) return { values: [] };
-    const size = this.#dictionary.size;
-    const width = bitWidthOf(size - 1);
-    const [min, max] = this.#range();
-    return {
-      dictionary: { bytes: plain, count: size },
-      values: [Buffer.from([width]), encodeBitPacked(this.#indexes, count, width)],
-      min,
-      max,
-    };
-  }
-
-  #range(): [Buffer, Buffer] {
-    let min = this.#entryBytes(0);
+  /** The smallest and the largest value. */
+  range(): [Buffer, Buffer] {
+    let min = this.#valueOf(0);
     let max = min;
-    for (let index = 1; index < this.#dictionary.size; index += 1) {
-      const value = this.#entryBytes(index);
+    for (let number = 1; number < this.index.size; number += 1) {
+      const value = this.#valueOf(number);
       if (value.compare(min) < 0) min = value;
       else if (value.compare(max) > 0) max = value;
     }
     return [min, max];
   }
 
-  #entryBytes(index: number): Buffer {
-    const entry = this.#dictionary.entries[index] as number;
-    const { bytes, view } = this.#plain;
+  #valueOf(number: number): Buffer {
+    const entry = this.index.entries[number] as number;
+    const { bytes, view } = this.values.source;
     return bytes.subarray(entry + 4, entry + 4 + view.getInt32(entry, true));
   }
+}
 
-  protected reset(): void {
-    // A column found too varied stays plain for the rest of the file.
-    const size = this.#useDictionary ? plainBytesInitial : this.#plain.bytes.length;
-    this.#plain = byteSource(Buffer.allocUnsafeSlow(size));
-    this.#plainUsed = 0;
-    this.#dictionary.clear();
+/** Values one after another, each after its 32-bit length. */
+class PlainBytes {
+  source = byteSource(Buffer.allocUnsafeSlow(plainBytesInitial));
+  used = 0;
+
+  append(from: DataView, start: number, end: number): void {
+    const length = end - start;
+    const at = this.used;
+    const needed = at + 4 + length;
+    if (needed > this.source.bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.source.bytes.length * 2));
+      this.source.bytes.copy(grown, 0, 0, at);
+      this.source = byteSource(grown);
+    }
+    this.source.view.setInt32(at, length, true);
+    copyBytes(from, start, this.source, at + 4, length);
+    this.used = needed;
   }
+
+  /** What was appended; the buffer goes with it. */
+  take(): Buffer {
+    const bytes = this.source.bytes.subarray(0, this.used);
+    this.source = byteSource(Buffer.allocUnsafeSlow(Math.max(plainBytesInitial, this.used)));
+    this.used = 0;
+    return bytes;
+  }
+}
+
+/** Strings: numbers of a dictionary while few values are distinct, else as they are. */
+export class BytesBuilder extends ColumnBuilder {
+  readonly #dictionary: ColumnDictionary;
+  #numbers = new Uint16Array(256);
+  /** The values of the rows once the dictionary is abandoned. */
+  #plain: PlainBytes | undefined;
+
+  constructor(dictionary: ColumnDictionary) {
+    super();
+    this.#dictionary = dictionary;
+  }
+
+  get bytes(): number {
+    return this.#plain === undefined ? this.valueCount * 2 : this.#plain.used;
+  }
+
+  add(source: ByteSource, start: number, end: number): void {
+    if (this.#plain === undefined) {
+      const number = this.#dictionary.abandoned ? -1 : this.#dictionary.numberOf(source, start, end);
+      if (number >= 0) {
+        const at = this.rows - this.nullCount;
+        if (at === this.#numbers.length) this.#growNumbers();
+        this.#numbers[at] = number;
+        this.rows += 1;
+        return;
+      }
+    }
+    this.#addPlain(source, start, end);
+  }
+
+  #growNumbers(): void {
+    const grown = new Uint16Array(this.#numbers.length * 2);
+    grown.set(this.#numbers);
+    this.#numbers = grown;
+  }
+
+  #addPlain(source: ByteSource, start: number, end: number): void {
+    this.#plain ??= this.#withoutDictionary();
+    this.#plain.append(source.view, start, end);
+    this.rows += 1;
+  }
+
+  /** Writes out the values that so far were numbers. */
+  #withoutDictionary(): PlainBytes {
+    const plain = new PlainBytes();
+    const { view } = this.#dictionary.values.source;
+    const { entries } = this.#dictionary.index;
+    const count = this.rows - this.nullCount;
+    for (let at = 0; at < count; at += 1) {
+      const entry = entries[this.#numbers[at] as number] as number;
+      plain.append(view, entry + 4, entry + 4 + view.getInt32(entry, true));
+    }
+    return plain;
+  }
+
+  protected encodeValues() {
+    const count = this.valueCount;
+    // A column found too varied stays plain for the rest of the file.
+    if (this.#plain !== undefined) return { values: [this.#plain.take()] };
+    if (count === 0) return { values: [] };
+    const { index, values } = this.#dictionary;
+    const width = bitWidthOf(index.size - 1);
+    const [min, max] = this.#dictionary.range();
+    return {
+      // All values known so far, even those that only rows of other slices have: it is not worth a second numbering.
+      dictionary: { bytes: values.source.bytes.subarray(0, values.used), count: index.size },
+      values: [Buffer.from([width]), encodeBitPacked(this.#numbers, count, width)],
+      min,
+      max,
+    };
+  }
+
+  protected reset(): void {}
 }
 
 /** Four bytes at a time; the last word may overlap the one before. */

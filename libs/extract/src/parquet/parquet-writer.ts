@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { BytesBuilder } from './bytes-builder.ts';
+import { BytesBuilder, ColumnDictionary } from './bytes-builder.ts';
 import {
   type ColumnBuilder,
   type EncodedColumn,
@@ -50,9 +50,12 @@ export class ParquetWriter {
   readonly #groups: RowGroup[] = [];
   #pending: Buffer[] = [magic];
 
-  constructor(schema: readonly ParquetColumn[]) {
+  /** `dictionaries` are those of the columns, to be shared with other writers of the same columns. */
+  constructor(schema: readonly ParquetColumn[], dictionaries = columnDictionaries(schema)) {
     this.#schema = schema;
-    this.columns = schema.map(({ type }) => createBuilder(type));
+    this.columns = schema.map(({ type }, column) =>
+      createBuilder(type, dictionaries[column] ?? new ColumnDictionary()),
+    );
     this.bytesWritten = magic.length;
   }
 
@@ -176,7 +179,12 @@ export class ParquetWriter {
   }
 }
 
-function createBuilder(type: ParquetType): ColumnBuilder {
+/** New dictionaries for the columns of a schema. */
+export function columnDictionaries(schema: readonly ParquetColumn[]): ColumnDictionary[] {
+  return schema.map(() => new ColumnDictionary());
+}
+
+function createBuilder(type: ParquetType, dictionary: ColumnDictionary): ColumnBuilder {
   switch (physicalTypeOf(type)) {
     case 'int32':
       return new Int32Builder(type.kind === 'integer' && !type.signed);
@@ -187,7 +195,7 @@ function createBuilder(type: ParquetType): ColumnBuilder {
     case 'double':
       return new FloatBuilder(8);
     case 'byteArray':
-      return new BytesBuilder();
+      return new BytesBuilder(dictionary);
   }
 }
 

@@ -1,6 +1,6 @@
 import { SliceSender } from '../delivery/slice-sender.ts';
 import type { SliceDestination, SlicePartition, StagedSlice, StageSlice } from '../delivery/slice-target.ts';
-import { type ParquetColumn, ParquetWriter } from '../parquet/parquet-writer.ts';
+import { columnDictionaries, type ParquetColumn, ParquetWriter } from '../parquet/parquet-writer.ts';
 import type { RowFields } from '../rows/row-fields.ts';
 import type { RowPlan } from '../rows/row-plan.ts';
 import { directParquetType } from '../rows/slice-columns.ts';
@@ -53,6 +53,7 @@ export class DirectSink {
   readonly #row: DirectRow;
   readonly #hash = new RowHash();
   readonly #columns: readonly ParquetColumn[];
+  readonly #dictionaries: ReturnType<typeof columnDictionaries>;
   readonly #lanes: (Lane | undefined)[];
   readonly #slice: string;
   readonly #laneBytesMax: number;
@@ -67,13 +68,10 @@ export class DirectSink {
       if (parquetType === undefined) throw new RangeError(`column ${name} cannot be written directly`);
       return { name, type: parquetType };
     });
+    this.#dictionaries = columnDictionaries(this.#columns);
     const count = options.destination.partitions.length;
     this.#lanes = new Array<Lane | undefined>(count).fill(undefined);
     this.#laneBytesMax = options.bufferBytesMax / count;
-  }
-
-  get rows(): number {
-    return this.#rows;
   }
 
   /** Takes the row, or answers false if it has a value that only the engine can judge. */
@@ -110,7 +108,11 @@ export class DirectSink {
   #openLane(index: number): Lane {
     const partition = this.#options.destination.partitions[index];
     if (partition === undefined) throw new RangeError(`partition ${index}`);
-    const lane = { partition, writer: new ParquetWriter(this.#columns), sender: undefined };
+    const lane = {
+      partition,
+      writer: new ParquetWriter(this.#columns, this.#dictionaries),
+      sender: undefined,
+    };
     this.#lanes[index] = lane;
     return lane;
   }
