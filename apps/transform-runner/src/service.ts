@@ -1,3 +1,5 @@
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMember } from '@millrace/rpc/member-node';
@@ -19,6 +21,7 @@ export const runnerOptions = {
     default: 300,
     unit: 'seconds',
     min: 1,
+    max: 86_400,
   },
   outputLimitMb: {
     type: 'integer',
@@ -50,8 +53,9 @@ export function startRunner(
   options: OptionValues<typeof runnerOptions>,
   logger: Logger,
 ): Promise<RunningService> {
+  const workDir = mkdtempSync(join(tmpdir(), 'millrace-transform-'));
   const pool = new ProcessPool({
-    workDir: join(tmpdir(), `millrace-transform-${process.pid}`),
+    workDir,
     runningMax: options.programsMax,
     spareIdleMs,
   });
@@ -64,7 +68,10 @@ export function startRunner(
     {
       role: 'transform-runner',
       services: (handlers) => [transformService(pool, limits, handlers)],
-      stop: () => pool.close(),
+      stop: async () => {
+        pool.close();
+        await rm(workDir, { recursive: true, force: true, maxRetries: 3 });
+      },
     },
     options,
     new MetricRegistry(),

@@ -33,16 +33,19 @@ export class ProcessPool {
     this.#slots = options.runningMax;
   }
 
-  /** A process for one run; give it back with {@link release}. Waits for a free slot until the signal aborts. */
+  /**
+   * A process for one run; give it back with {@link release}. Waits for a free slot until the signal aborts. Throws
+   * TRANSFORM_FAILED when the program cannot be started.
+   */
   async acquire(program: Program, signal: AbortSignal): Promise<TransformProcess> {
     await this.#slot(signal);
     try {
       await mkdir(this.#options.workDir, { recursive: true });
+      return this.#takeSpare(program) ?? this.#start(program);
     } catch (error) {
       this.#freeSlot();
       throw error;
     }
-    return this.#takeSpare(program) ?? this.#start(program);
   }
 
   /** Ends the process if it still runs, frees its slot and starts the next one ahead. */
@@ -77,7 +80,13 @@ export class ProcessPool {
   #keepSpare(program: Program): void {
     const key = keyOf(program);
     if (this.#spares.has(key) || this.#spares.size >= this.#options.runningMax) return;
-    const process = this.#start(program);
+    let process: TransformProcess;
+    try {
+      process = this.#start(program);
+    } catch {
+      // The next run tries again, and reports it.
+      return;
+    }
     const timer = setTimeout(() => {
       this.#spares.delete(key);
       process.kill();
@@ -114,5 +123,5 @@ export class ProcessPool {
 }
 
 function keyOf(program: Program): string {
-  return JSON.stringify([program.path, program.args]);
+  return JSON.stringify([program.path, program.args, program.version]);
 }

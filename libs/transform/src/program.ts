@@ -15,6 +15,8 @@ export interface TransformClause {
 export interface Program {
   readonly path: string;
   readonly args: readonly string[];
+  /** Differs when the file has changed. */
+  readonly version: string;
 }
 
 /**
@@ -30,9 +32,12 @@ export async function resolveProgram(clause: TransformClause): Promise<Program> 
       'transforms in archives are not supported yet; give a single executable file',
     );
   }
+  let version: string;
   try {
-    if (!(await stat(path)).isFile()) throw new Error('not a file');
+    const found = await stat(path);
+    if (!found.isFile()) throw new Error('not a file');
     await access(path, constants.X_OK);
+    version = `${found.ino}-${found.size}-${found.mtimeMs}`;
   } catch (cause) {
     throw new MillraceError(
       'TRANSFORM_FAILED',
@@ -42,7 +47,8 @@ export async function resolveProgram(clause: TransformClause): Promise<Program> 
       },
     );
   }
-  return { path, args: [...splitArguments(clause.executable), ...splitArguments(clause.arguments)] };
+  const args = [...splitArguments(clause.executable), ...splitArguments(clause.arguments)];
+  return { path, args, version };
 }
 
 function pathOf(uri: string): string {

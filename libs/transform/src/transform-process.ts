@@ -22,6 +22,8 @@ export interface ProcessExit {
 const stderrBytesMax = 65_535;
 const memoryPollMs = 200;
 const pageBytes = 4096;
+/** What a process that left its group may keep open of the pipes after the group was killed. */
+const closeGraceMs = 1_000;
 
 /**
  * One child process of a program: started without a shell, in its own process group, with an empty environment but for
@@ -34,16 +36,12 @@ export class TransformProcess {
   #stderr: Buffer = Buffer.alloc(0);
   #startFailure: Error | undefined;
   #running = true;
+  #closing: NodeJS.Timeout | undefined;
 
+  /** Throws TRANSFORM_FAILED for what the system refuses at once; most failures to start show in {@link run}. */
   constructor(program: Program, workDir: string) {
     this.#program = program;
-    this.#child = spawn(program.path, [...program.args], {
-      cwd: workDir,
-      env: { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', HOME: workDir, LANG: 'C.UTF-8' },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      detached: true,
-      shell: false,
-    });
+    this.#child = start(program, workDir);
     this.#exited = new Promise((resolve) => {
       this.#child.once('error', (error) => {
         this.#startFailure = error;
@@ -51,6 +49,9 @@ export class TransformProcess {
         resolve({ code: null, signal: null });
       });
       this.#child.once('close', (code, signal) => {
+        clearTimeout(this.#closing);
+        // What the program left behind in the background goes with it.
+        this.#killGroup();
         this.#running = false;
         resolve({ code, signal });
       });
@@ -73,7 +74,16 @@ export class TransformProcess {
 
   /** Ends the whole process group at once. */
   kill(): void {
-    if (!this.#running || this.#child.pid === undefined) return;
+    if (!this.#running) return;
+    this.#killGroup();
+    this.#closing ??= setTimeout(() => {
+      this.#child.stdout.destroy();
+      this.#child.stderr.destroy();
+    }, closeGraceMs).unref();
+  }
+
+  #killGroup(): void {
+    if (this.#child.pid === undefined) return;
     try {
       process.kill(-this.#child.pid, 'SIGKILL');
     } catch {
@@ -107,7 +117,7 @@ export class TransformProcess {
     });
     let stdoutBytes = 0;
     try {
-      for await (const chunk of this.#child.stdout as AsyncIterable<Buffer>) {
+      for await (const chunk of this.#stdout()) {
         stdoutBytes += chunk.length;
         if (stdoutBytes > limits.outputBytesMax) {
           stop(`wrote more than ${limits.outputBytesMax} bytes`);
@@ -126,6 +136,15 @@ export class TransformProcess {
       clearInterval(watch);
       signal.removeEventListener('abort', abort);
       this.kill();
+    }
+  }
+
+  /** Ends, instead of throwing, where {@link kill} has closed it. */
+  async *#stdout(): AsyncGenerator<Buffer> {
+    try {
+      yield* this.#child.stdout as AsyncIterable<Buffer>;
+    } catch (error) {
+      if (this.#closing === undefined) throw error;
     }
   }
 
@@ -176,5 +195,20 @@ export class TransformProcess {
     const residentBytes = Number(text.split(' ')[1] ?? 0) * pageBytes;
     if (residentBytes > limits.memoryBytesMax)
       stop(`used more than ${limits.memoryBytesMax} bytes of memory`);
+  }
+}
+
+function start({ path, args }: Program, workDir: string): ChildProcessByStdio<Writable, Readable, Readable> {
+  try {
+    return spawn(path, [...args], {
+      cwd: workDir,
+      env: { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin', HOME: workDir, LANG: 'C.UTF-8' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+      shell: false,
+    });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MillraceError('TRANSFORM_FAILED', `transform ${path} cannot be started: ${reason}`, { cause });
   }
 }

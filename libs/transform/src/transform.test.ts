@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunRequest, TransformClient } from '@millrace/proto/millrace/transform/v1/transform';
@@ -112,6 +112,12 @@ describe('a transform program', () => {
     ['hangs', '#!/bin/sh\nsleep 600\n', 'TRANSFORM_LIMIT', 'ran longer than 3000 ms'],
     ['floods', '#!/bin/sh\nyes\n', 'TRANSFORM_LIMIT', 'wrote more than 8000000 bytes'],
     [
+      'leaves a process that holds its output',
+      '#!/bin/sh\nsetsid sleep 30 &\nsleep 600\n',
+      'TRANSFORM_LIMIT',
+      'ran longer than 3000 ms',
+    ],
+    [
       'hoards',
       '#!/usr/bin/env python3\nimport time\nx = bytearray(400_000_000)\ntime.sleep(600)\n',
       'TRANSFORM_LIMIT',
@@ -123,6 +129,39 @@ describe('a transform program', () => {
       code,
       message: expect.stringContaining(message),
     });
+  });
+
+  it('takes nothing else down when it cannot be started', async () => {
+    const uri = program('args', '#!/bin/sh\nprintf "%s" "$1"\n');
+    // As many as there are slots, and one more.
+    for (let count = 0; count < 3; count += 1) {
+      await expect(run(requests(uri, [], { arguments: 'a\0b' }))).rejects.toMatchObject({
+        code: 'TRANSFORM_FAILED',
+        message: expect.stringContaining('cannot be started'),
+      });
+    }
+    expect(await run(requests(uri, [], { arguments: 'a' }))).toBe('a');
+  });
+
+  it('ends with everything it started', async () => {
+    const uri = program('daemon', '#!/bin/sh\nsleep 600 >/dev/null 2>&1 </dev/null &\nprintf $!\n');
+    const pid = Number(await run(requests(uri, [])));
+    const state = () => {
+      try {
+        return readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[2];
+      } catch {
+        return 'gone';
+      }
+    };
+    // A zombie has ended; who reaps it is up to the system.
+    await expect.poll(state, { timeout: 5_000 }).toMatch(/gone|Z/);
+  });
+
+  it('runs in its newest version', async () => {
+    const uri = program('changing', '#!/bin/sh\ncat; printf one\n');
+    expect(await run(requests(uri, []))).toBe('one');
+    program('changing', '#!/bin/sh\ncat; printf second\n');
+    expect(await run(requests(uri, []))).toBe('second');
   });
 
   it('has its stderr in the error', async () => {
