@@ -109,19 +109,22 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
     crashPoint,
   });
   await lifecycle.start({ name: 'executor', stop: () => executor.stop() });
+  executor.start();
+  // Before anything listens: a START PIPELINE that came first would be resumed once more.
+  pipelines.get().resume();
+  await lifecycle.start({
+    name: 'pipelines',
+    stop: async () => {
+      await pipelines.get().shutdown();
+      pipelines.close();
+    },
+  });
   const grpc = grpcServer(options, executor, pipelines.get(), catalog, logger);
   ports.grpc = await grpc.start();
   await lifecycle.start({
     name: 'grpc',
     drain: (ms) => grpc.drain(Math.min(ms, 1_000)),
     stop: () => grpc.stop(),
-  });
-  executor.start();
-  pipelines.get().resume();
-  await lifecycle.start({
-    name: 'pipelines',
-    drain: () => pipelines.get().shutdown(),
-    stop: () => pipelines.close(),
   });
   const mysql = mysqlServer(options, executor, logger);
   ports.mysql = (await mysql.listen()).port;
@@ -130,19 +133,25 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
     drain: (deadlineMs) => mysql.close({ deadlineMs }),
     stop: () => mysql.close({ deadlineMs: 0 }),
   });
+  let stopping = false;
   const http = new HttpServer({
     host: options.host,
     port: options.httpPort,
     metrics,
-    notReadyReason: () => null,
+    notReadyReason: () => (stopping ? 'stopping' : null),
   });
   const httpPort = await http.start();
   await lifecycle.start({ name: 'http', stop: () => http.stop() });
+  // The first to drain: sessions that wait for a pipeline in the foreground end with it, and its batch still finds peers.
+  await lifecycle.start({ name: 'pipeline runs', drain: () => pipelines.get().shutdown() });
   grpc.ready();
   const address = advertisedAddress(options.advertise, options.host, ports.grpc);
   return {
     ready: { mysql: ports.mysql, grpc: ports.grpc, http: httpPort, address },
-    shutdown: (deadlineMs) => lifecycle.shutdown(deadlineMs),
+    shutdown: (deadlineMs) => {
+      stopping = true;
+      return lifecycle.shutdown(deadlineMs);
+    },
   };
 }
 
