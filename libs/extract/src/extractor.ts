@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Engine, type EngineConnection, openEngine } from '@millrace/engine/duckdb-instance';
 import { MillraceError } from '@millrace/errors/millrace-error';
@@ -20,6 +20,7 @@ import { KafkaRecordSource } from './sources/kafka-record-source.ts';
 import type { RecordSource, SourceOffsets } from './sources/record-source.ts';
 import { type OpenSource, SourceCache, type SourceSettings } from './sources/source-cache.ts';
 import type { RunTransform } from './transform/transform-run.ts';
+import { createWorkDirectory } from './work-directory.ts';
 
 const sourceIdleMs = 60_000;
 
@@ -89,8 +90,7 @@ class ExtractorRole implements Extractor {
 
   constructor(options: ExtractorOptions) {
     this.#options = options;
-    mkdirSync(options.workDirectory, { recursive: true });
-    this.#directory = mkdtempSync(join(options.workDirectory, 'millrace-extract-'));
+    this.#directory = createWorkDirectory(options.workDirectory);
     this.#sources = new SourceCache(options.openSource ?? openSourceWith(options.logger), sourceIdleMs);
     this.#budget = new ByteBudget(options.bufferBytesMax);
     this.#crashPoint = options.crashPoint ?? (() => {});
