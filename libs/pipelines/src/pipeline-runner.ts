@@ -86,6 +86,7 @@ export class PipelineRunner {
         const result = await new BatchRunner(this.#context, this.#errors, order).run(options.signal);
         if (result.kind === 'canceled') break;
         if (result.kind === 'failed') return { batches, rowsWritten, error: result.error };
+        this.#reportLag(available);
         batches += 1n;
         rowsWritten += result.rowsWritten;
         const offsets = ranges.reduce((sum, range) => sum + range.endOffset - range.beginOffset, 0n);
@@ -121,7 +122,7 @@ export class PipelineRunner {
     if (unfinished !== undefined) return { ranges: rangesOf(unfinished), available: [] };
     const cursors = this.#context.catalog.pipelines.cursors(record.id);
     const available = await this.#describe(spec, cursors, options);
-    this.#reportLag(cursors, available);
+    this.#reportLag(available);
     const ranges = this.#plan(spec, cursors, available);
     if (ranges.length > 0) return { ranges, available };
     if (options.untilCaughtUp) return null;
@@ -129,7 +130,8 @@ export class PipelineRunner {
     return { ranges, available };
   }
 
-  #reportLag(cursors: readonly PipelineCursor[], available: readonly SourcePartitionState[]): void {
+  #reportLag(available: readonly SourcePartitionState[]): void {
+    const cursors = this.#context.catalog.pipelines.cursors(this.#pipelineId);
     const offsets = new Map(cursors.map((cursor) => [cursor.sourcePartition, cursor.cursorOffset]));
     for (const { sourcePartition: partition, earliestOffset, latestOffset } of available) {
       const lag = latestOffset - (offsets.get(partition) ?? earliestOffset);

@@ -117,9 +117,11 @@ describe('Pipelines', () => {
   let pipelines: Pipelines;
   /** What the metrics add up to. */
   const recorded = new Map<string, number>();
+  const lags: number[] = [];
 
   beforeEach(() => {
     recorded.clear();
+    lags.length = 0;
     catalog = new CatalogStore(':memory:');
     catalog.schema.createDatabase('d', ['leaf-1']);
     catalog.schema.createTable('d', table);
@@ -136,6 +138,7 @@ describe('Pipelines', () => {
     const count = (name: string) => (value: number) => {
       recorded.set(name, (recorded.get(name) ?? 0) + value);
     };
+    const lag = (value: number) => void lags.push(value);
     const context = {
       database: 'd',
       catalog: catalog.schema,
@@ -159,7 +162,7 @@ describe('Pipelines', () => {
         rows: count('rows'),
         bytes: count('bytes'),
         batchSeconds: count('batchSeconds'),
-        lag: count('lag'),
+        lag,
         errors: count('errors'),
       },
     });
@@ -267,7 +270,9 @@ describe('Pipelines', () => {
     await create();
     cluster.extractFailures.push(new MillraceError('ROW_PARSE', 'bad'));
     await foreground();
-    expect(Object.fromEntries(recorded)).toMatchObject({ rows: 10, bytes: 100, errors: 1, lag: 10 });
+    expect(Object.fromEntries(recorded)).toMatchObject({ rows: 10, bytes: 100, errors: 1 });
+    // Seen before the batch, after it, and when nothing is left.
+    expect(lags).toEqual([10, 0, 0]);
   });
 
   it('survives the loss of its database', async () => {

@@ -1,6 +1,4 @@
-import type { TableDefinition } from '@millrace/catalog/definitions';
 import type { OnDuplicatePlan, SqlPart } from '@millrace/planner/plan';
-import { TableKind, type TableSchema } from '@millrace/proto/millrace/common/v1/schema';
 import {
   type ApplySchemaRequest,
   type InsertSlice,
@@ -11,29 +9,12 @@ import {
   type QueryRequest,
   ResultFormat,
 } from '@millrace/proto/millrace/leaf/v1/leaf';
+import { tableToProto } from '@millrace/rpc/schema';
 import { typeToProto } from '@millrace/rpc/values';
 import type { SqlType } from '@millrace/values/sql-type';
 import type { LeafQuery, LeafSchema, PrepareOrder, RowOperation } from '../leaves/leaf-port.ts';
 
 /** The executor's orders to a leaf as protobuf messages. */
-
-export function tableToProto(table: TableDefinition): TableSchema {
-  return {
-    tableId: table.id,
-    name: table.name,
-    kind: table.storage === 'rowstore' ? TableKind.ROWSTORE : TableKind.COLUMNSTORE,
-    reference: table.reference,
-    columns: table.columns.map(({ name, type, nullable }) => ({ name, type: typeToProto(type), nullable })),
-    uniqueKeys: table.keys
-      .filter(({ kind }) => kind !== 'index')
-      .map(({ kind, name, columns }) => ({ name, columns: [...columns], primary: kind === 'primary' })),
-    indexes: table.keys
-      .filter(({ kind }) => kind === 'index')
-      .map(({ name, columns }) => ({ name, columns: [...columns] })),
-    shardKey: [...table.shardKey],
-    sortKey: table.sortKey.map(({ column }) => column),
-  };
-}
 
 export function schemaToProto(schema: LeafSchema): ApplySchemaRequest {
   return { ...schema, ordinals: [...schema.ordinals], tables: schema.tables.map(tableToProto) };
