@@ -146,12 +146,17 @@ function drained(call: WritableCall<never>, signal: AbortSignal): Promise<void> 
 
 /** Ends (instead of throwing) when the call is cancelled: the handler sees its signal aborted. */
 async function* requestsOf<Request>(
-  requests: AsyncIterable<Request>,
+  call: RequestStream<Request>,
   signal: AbortSignal,
 ): AsyncIterable<Request> {
   try {
-    for await (const request of requests) yield request;
+    // Leaving the loop early must not destroy the call: an error, or the rest of the answer, still has to go out on it.
+    for await (const request of call.iterator({ destroyOnReturn: false })) yield request;
   } catch (error) {
     if (!signal.aborted) throw error;
   }
+}
+
+interface RequestStream<Request> {
+  iterator(options: { destroyOnReturn: boolean }): AsyncIterable<Request>;
 }
