@@ -52,7 +52,7 @@ function rowsPerCpuSecond({ rows, cpuSeconds }: PartResult): number {
 function runsTable(runs: IngestRuns): string {
   const { bytes } = runs.loaded;
   const named: (readonly [string, PartResult])[] = [
-    ...runs.millrace.map((run) => [`Millrace, ${run.storage}`, run] as const),
+    ...runs.millrace.map((run) => [`Millrace, ${run.storage}, ${run.state}`, run] as const),
     ...runs.duckdbLoads.map((run) => ['plain DuckDB thread', run] as const),
     ...Object.entries(runs.parts),
   ];
@@ -74,22 +74,22 @@ function runsTable(runs: IngestRuns): string {
   );
 }
 
-function cpuByProcess({ storage, byProcess, settleCpuSeconds }: MillraceRun): string {
+function cpuByProcess({ storage, state, byProcess, settleCpuSeconds }: MillraceRun): string {
   const shares = byProcess.map(({ name, cpuSeconds }) => `${name} ${formatNumber(cpuSeconds, 2)}`);
-  return `CPU s, ${storage}: ${shares.join(', ')}; after the last row: ${formatNumber(settleCpuSeconds, 2)}`;
+  return `CPU s, ${storage}, ${state}: ${shares.join(', ')}; after the last row: ${formatNumber(settleCpuSeconds, 2)}`;
 }
 
 function ratioTargets(runs: IngestRuns): Target[] {
   const size = `${formatNumber(runs.loaded.rows)} rows`;
   return runs.millrace.flatMap((run): Target[] => [
     {
-      what: `${run.storage}, ${size}: rows per CPU second against a plain DuckDB thread`,
+      what: `${run.storage}, ${run.state}, ${size}: rows per CPU second against a plain DuckDB thread`,
       value: ratioOf(run, runs),
       limit: ratioMin[run.storage],
       direction: 'at least',
     },
     {
-      what: `${run.storage}, ${size}: peak RSS of all services, bytes`,
+      what: `${run.storage}, ${run.state}, ${size}: peak RSS of all services, bytes`,
       value: run.peakRssBytes,
       limit: peakRssBytesMax,
       direction: 'at most',
@@ -102,10 +102,10 @@ function growthTargets([base, large]: readonly IngestRuns[]): Target[] {
   if (base === undefined || large === undefined) return [];
   const factor = large.loaded.rows / base.loaded.rows;
   return large.millrace.flatMap((run) => {
-    const before = base.millrace.find(({ storage }) => storage === run.storage);
+    const before = base.millrace.find(({ storage, state }) => storage === run.storage && state === run.state);
     if (before === undefined) return [];
     const growth = (what: string, value: number): Target => ({
-      what: `${run.storage}: ${what} of ${factor} times the rows`,
+      what: `${run.storage}, ${run.state}: ${what} of ${factor} times the rows`,
       value,
       limit: factor * growthMax,
       direction: 'at most',

@@ -5,13 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ingestReport } from './ingest-report.ts';
 import { fillTopic } from './load/fill-topic.ts';
 import { type KafkaHost, startKafkaHost } from './load/kafka-host.ts';
-import { createEvents, type LoadOptions, loadEvents } from './load-table.ts';
+import { createEvents, type LoadOptions, loadEvents, pipelineName } from './load-table.ts';
 import type { BenchOptions, StorageKind } from './options.ts';
 import { type PartResult, runPart } from './parts/part-process.ts';
 import { type ProcessUsage, UsageMeter } from './process-usage.ts';
 import type { Progress } from './progress.ts';
 import type { Report } from './report.ts';
-import { startSystem } from './system.ts';
+import { type System, startSystem } from './system.ts';
 
 const sourcePartitions = 4;
 /** What times are compared with when more rows are asked for. */
@@ -31,6 +31,8 @@ export interface LoadedTopic {
 
 /** Millrace loading a topic. */
 export interface MillraceRun extends PartResult {
+  /** Of two loads into the same services, the first (cold: their code is not compiled yet) or the second. */
+  readonly state: 'cold' | 'warm';
   readonly storage: StorageKind;
   readonly byProcess: readonly ProcessUsage[];
   /** Used after every row was visible, by work in the background. */
@@ -84,7 +86,7 @@ class IngestBench {
     const duckdbLoads = [await this.#duckdbLoad(loaded)];
     const millrace: MillraceRun[] = [];
     for (const storage of this.#options.storage) {
-      millrace.push(await this.#millrace(storage, loaded));
+      millrace.push(...(await this.#millrace(storage, loaded)));
       duckdbLoads.push(await this.#duckdbLoad(loaded));
     }
     const parts = {
@@ -115,11 +117,23 @@ class IngestBench {
     return { topic, rows, bytes, ndjsonFile };
   }
 
-  async #millrace(storage: StorageKind, { topic, rows }: LoadedTopic): Promise<MillraceRun> {
-    this.#progress.step(`Millrace, ${storage}`);
+  /** Loads the topic twice, into two databases of the same services. */
+  async #millrace(storage: StorageKind, loaded: LoadedTopic): Promise<MillraceRun[]> {
     await using system = await startSystem(this.#options);
+    const cold = await this.#load('cold', storage, loaded, system);
+    return [cold, await this.#load('warm', storage, loaded, system)];
+  }
+
+  async #load(
+    state: MillraceRun['state'],
+    storage: StorageKind,
+    { topic, rows }: LoadedTopic,
+    system: System,
+  ): Promise<MillraceRun> {
+    this.#progress.step(`Millrace, ${storage}, ${state}`);
     await using client = await system.connect();
     const load: LoadOptions = {
+      database: `adtech_${state}`,
       storage,
       source: `${this.#kafka.brokers}/${topic}`,
       rows,
@@ -128,13 +142,13 @@ class IngestBench {
     await createEvents(client, load);
     const meter = new UsageMeter(system.processes);
     await loadEvents(client, load);
-    const usage = meter.read();
+    const { seconds, cpuSeconds, byProcess } = meter.read();
     await sleep(settleMs);
     const settled = meter.read();
-    const { seconds, cpuSeconds, byProcess } = usage;
-    const settleCpuSeconds = settled.cpuSeconds - cpuSeconds;
     const { peakRssBytes } = settled;
-    return { storage, rows, seconds, cpuSeconds, peakRssBytes, byProcess, settleCpuSeconds };
+    const settleCpuSeconds = settled.cpuSeconds - cpuSeconds;
+    await client.run(`DROP PIPELINE ${pipelineName}`, `DROP DATABASE ${load.database}`);
+    return { state, storage, rows, seconds, cpuSeconds, peakRssBytes, byProcess, settleCpuSeconds };
   }
 
   #duckdbLoad({ ndjsonFile }: LoadedTopic): Promise<PartResult> {

@@ -11,6 +11,8 @@ const pollMsMax = 1_000;
 const stuckMsMax = 60_000;
 
 export interface LoadOptions {
+  /** Gets the table `events`. */
+  readonly database: string;
   readonly storage: StorageKind;
   /** `host:port/topic`. */
   readonly source: string;
@@ -20,11 +22,14 @@ export interface LoadOptions {
 
 export const pipelineName = 'events_pipe';
 
-/** Makes the database `adtech` with an empty table `events` and a pipeline that is not started, and uses it. */
-export async function createEvents(client: SqlClient, { storage, source }: LoadOptions): Promise<void> {
+/** Makes the database with an empty table `events` and a pipeline that is not started, and uses it. */
+export async function createEvents(
+  client: SqlClient,
+  { database, storage, source }: LoadOptions,
+): Promise<void> {
   await client.run(
-    `CREATE DATABASE adtech PARTITIONS ${databasePartitions}`,
-    'USE adtech',
+    `CREATE DATABASE ${database} PARTITIONS ${databasePartitions}`,
+    `USE ${database}`,
     createTableSql('events', storage),
     createPipelineSql(pipelineName, source, 'events'),
   );

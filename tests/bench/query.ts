@@ -126,6 +126,7 @@ async function runStorage(
   await using client = await system.connect();
   const { rows } = options;
   const load = {
+    database: 'adtech',
     storage,
     source,
     rows,
