@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster } from '../support/cluster.ts';
 import { repositoryRoot, type ServiceName } from '../support/millrace-process.ts';
 import { eventually } from '../support/sql-client.ts';
-import { startStandalone } from '../support/standalone.ts';
+import { type Standalone, startStandalone } from '../support/standalone.ts';
 
 interface Ended {
   readonly code: number | null;
@@ -114,29 +114,40 @@ describe('a standalone process', () => {
 
   it('exits at once on a second SIGTERM', async () => {
     await using server = await startStandalone();
-    await using client = await server.connect();
-    await client.run('CREATE DATABASE busy PARTITIONS 2', 'USE busy', 'CREATE TABLE t (n BIGINT)');
-    await client.run(
-      `INSERT INTO t VALUES ${Array.from({ length: 5_000 }, (_unused, n) => `(${n})`).join()}`,
-    );
-    // Keeps the drain waiting.
-    const query = client.rows('SELECT SUM(a.n * b.n % 7 + c.n) FROM t a, t b, t c').catch(() => undefined);
-    await eventually(
-      async () => {
-        await using other = await server.connect();
-        return other.rows("SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SUM%'");
-      },
-      (rows) => rows.length === 1,
-      { timeoutMs: 10_000, what: 'a running query' },
-    );
+    const { failed } = await startEndlessQuery(server);
     server.process.kill('SIGTERM');
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(server.process.alive).toBe(true);
     server.process.kill('SIGTERM');
-    expect(await server.process.exited).toEqual({ code: 143, signal: null });
-    await query;
+    expect(await server.process.exited).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(await failed).toBeInstanceOf(Error);
+  });
+
+  it('ends what still runs when the time for draining is over, and exits with 0', async () => {
+    await using server = await startStandalone({ args: ['--drain-seconds', '1'] });
+    const { failed } = await startEndlessQuery(server);
+    expect(await server.process.stop()).toEqual({ code: 0, signal: null });
+    expect(await failed).toBeInstanceOf(Error);
   });
 });
+
+/** Starts a query that keeps a drain waiting. */
+async function startEndlessQuery(server: Standalone): Promise<{ readonly failed: Promise<unknown> }> {
+  await using client = await server.connect();
+  await client.run('CREATE DATABASE busy PARTITIONS 2', 'USE busy', 'CREATE TABLE t (n BIGINT)');
+  await client.run(`INSERT INTO t VALUES ${Array.from({ length: 5_000 }, (_unused, n) => `(${n})`).join()}`);
+  const runner = await server.connect('busy');
+  const failed = runner.rows('SELECT SUM(a.n * b.n % 7 + c.n) FROM t a, t b, t c').then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  await eventually(
+    () => client.rows("SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SUM%'"),
+    (rows) => rows.length === 1,
+    { timeoutMs: 10_000, what: 'a running query' },
+  );
+  return { failed };
+}
 
 describe('services as processes', () => {
   let cluster: Cluster;

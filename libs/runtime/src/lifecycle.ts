@@ -72,10 +72,9 @@ async function withDeadline(work: Promise<void> | void, deadlineMs: number): Pro
 const sameInterruptMs = 300;
 
 /**
- * Runs `shutdown` on the first SIGTERM or SIGINT and exits with 0; a second signal exits at once with 128 + its number.
+ * Runs `shutdown` on the first SIGTERM or SIGINT and exits with 0; a second signal ends the process at once.
  */
 export function stopOnSignals(shutdown: (signal: NodeJS.Signals) => Promise<void>, logger: Logger): void {
-  const numbers = { SIGTERM: 15, SIGINT: 2 } as const;
   let stopping = false;
   let interruptedMs = Number.NEGATIVE_INFINITY;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -85,7 +84,7 @@ export function stopOnSignals(shutdown: (signal: NodeJS.Signals) => Promise<void
         interruptedMs = performance.now();
         if (repeated) return;
       }
-      if (stopping) process.exit(128 + numbers[signal]);
+      if (stopping) return endAtOnce(signal);
       stopping = true;
       logger.info('stopping', { signal });
       shutdown(signal).then(
@@ -97,4 +96,10 @@ export function stopOnSignals(shutdown: (signal: NodeJS.Signals) => Promise<void
       );
     });
   }
+}
+
+/** As the signal does without a handler: `process.exit` would first wait for native threads, such as those of a query. */
+function endAtOnce(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
