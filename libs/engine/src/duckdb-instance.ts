@@ -61,6 +61,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       enable_external_access: 'true',
+      // The cache knows a file by path, size and time of change: a path that is written anew within the clock's grain
+      // would be read as it was before. The page cache of the system serves repeated reads.
+      enable_external_file_cache: 'false',
       errors_as_json: 'false',
     });
     return new Engine(instance);
