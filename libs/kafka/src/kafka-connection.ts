@@ -1,9 +1,9 @@
-import { isIP, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { createLogger } from 'kafkajs/src/loggers/index.js';
 import Connection, { type EncodedRequest } from 'kafkajs/src/network/connection.js';
-import createSocketFactory from 'kafkajs/src/network/socketFactory.js';
+import createSocketFactory, { type SocketTarget } from 'kafkajs/src/network/socketFactory.js';
 import { requests } from 'kafkajs/src/protocol/requests/index.js';
 import { type BrokerAddress, formatAddress } from './broker-address.ts';
 import type { SaslConfig } from './client-config.ts';
@@ -36,6 +36,10 @@ export interface BrokerCall<Response> {
 
 /** Larger than any fetch response we ask for plus one batch; a length beyond it is not a Kafka broker speaking. */
 const responseBytesMax = 1024 * 1024 * 1024;
+
+/** What is taken from a socket at a time. */
+const receiveBytes = 256 * 1024;
+const keepAliveDelayMs = 60_000;
 
 /** API keys and the versions that {@link brokerRequests} use. All are spoken by brokers from Kafka 2.3 to 4. */
 const versionsUsed = [
@@ -196,7 +200,8 @@ class FramedConnection extends Connection {
         // The certificate behind a tunnel still names the real host.
         const named = spoofed === undefined || target.ssl === null || isIP(target.host) !== 0;
         const ssl = named ? target.ssl : { servername: target.host, ...target.ssl };
-        this.#socket = createSocket({ ...target, ...spoofed, ssl });
+        const address = { ...target, ...spoofed, ssl };
+        this.#socket = ssl === null ? this.#plainSocket(address) : createSocket(address);
         this.#socket.setNoDelay(true);
         return this.#socket;
       },
@@ -215,6 +220,20 @@ class FramedConnection extends Connection {
     // With an error the socket emits one, and kafkajs ends its wait for the connection.
     this.#socket?.destroy(error);
     void this.disconnect();
+  }
+
+  /**
+   * A socket that receives into one buffer over and over. A socket otherwise allocates 64 KiB for every read; beside the
+   * answers that makes the collector run twice as often, which is a tenth of the CPU time of an extraction.
+   */
+  #plainSocket({ host, port, onConnect }: SocketTarget): Socket {
+    const buffer = Buffer.allocUnsafeSlow(receiveBytes);
+    const callback = (bytes: number): boolean => {
+      this.processData(buffer.subarray(0, bytes));
+      return true;
+    };
+    const socket = connect({ host, port, onread: { buffer, callback } }, onConnect);
+    return socket.setKeepAlive(true, keepAliveDelayMs);
   }
 
   override processData(chunk: Buffer): void {

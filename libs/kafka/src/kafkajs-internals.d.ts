@@ -55,12 +55,14 @@ declare module 'kafkajs/src/network/socketFactory.js' {
   import type { Socket } from 'node:net';
   import type { ConnectionOptions as TlsOptions } from 'node:tls';
 
-  export type SocketFactory = (target: {
+  export interface SocketTarget {
     host: string;
     port: number;
     ssl: TlsOptions | null;
     onConnect(): void;
-  }) => Socket;
+  }
+
+  export type SocketFactory = (target: SocketTarget) => Socket;
 
   export default function createSocketFactory(): SocketFactory;
 }
