@@ -71,15 +71,18 @@ describe('bad input', () => {
     readonly messages: readonly TopicMessage[];
     readonly format: string;
     readonly columns?: string;
+    /** The default of the server when not given. */
+    readonly attempts?: number;
     readonly damage?: () => Promise<void>;
   }): Promise<PipelineError[]> {
     const { name, messages, format, columns = 'a INT NOT NULL, b VARCHAR(5)' } = options;
     await broker.createTopic(name, 1);
     await produce(brokers, name, messages);
     await options.damage?.();
+    const limit = options.attempts === undefined ? '' : `MAX_RETRIES_PER_BATCH_PARTITION ${options.attempts}`;
     await client.run(
       `CREATE TABLE ${name} (${columns})`,
-      `CREATE PIPELINE ${name}_pipe AS LOAD DATA KAFKA '${brokers}/${name}' INTO TABLE ${name} ${format}`,
+      `CREATE PIPELINE ${name}_pipe AS LOAD DATA KAFKA '${brokers}/${name}' ${limit} INTO TABLE ${name} ${format}`,
       `START PIPELINE ${name}_pipe`,
     );
     const errors = await untilError(client, `${name}_pipe`);
@@ -152,8 +155,9 @@ describe('bad input', () => {
     // The good rows of these cases do not fit every column, so that each case has its own first offending offset.
     const messages = load.name === 'dates' ? load.messages.slice(-1) : load.messages;
     const offset = messages.length - 1;
-    const errors = await failingLoad({ ...load, messages });
-    expect(errors).toHaveLength(4);
+    const attempts = load.name === 'missing' ? undefined : 1;
+    const errors = await failingLoad({ ...load, messages, ...(attempts === undefined ? {} : { attempts }) });
+    expect(errors).toHaveLength(attempts ?? 4);
     const [error] = errors;
     expect(error).toMatchObject({ type: 'Error', kind: 'Load', sourcePartition: '0', earliestOffset: '0' });
     expect(error?.message).toMatch(text);

@@ -56,25 +56,25 @@ describe('WITH TRANSFORM', () => {
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   });
 
-  async function create(name: string, program: string, fields = ''): Promise<void> {
+  async function create(name: string, program: string, options = ''): Promise<void> {
     const path = join(folder, name);
     await writeFile(path, program);
     await chmod(path, 0o755);
     await client.run(
       `CREATE TABLE ${name} (id BIGINT, document LONGTEXT)`,
-      `CREATE PIPELINE ${name}_pipe AS LOAD DATA KAFKA '${brokers}/documents' WITH TRANSFORM ('file://${path}', '', '')
-        INTO TABLE ${name} ${fields}`,
+      `CREATE PIPELINE ${name}_pipe AS LOAD DATA KAFKA '${brokers}/documents' ${options} WITH TRANSFORM ('file://${path}', '', '')
+        INTO TABLE ${name}`,
     );
   }
 
   /** Runs a pipeline until it gives up; nothing of it may be visible. */
-  async function failing(name: string, program: string) {
-    await create(name, program);
+  async function failing(name: string, program: string, attempts = 1) {
+    await create(name, program, `MAX_RETRIES_PER_BATCH_PARTITION ${attempts}`);
     await client.run(`START PIPELINE ${name}_pipe`);
     const errors = await untilError(client, `${name}_pipe`, 90_000);
     expect(await client.value(`SELECT COUNT(*) FROM ${name}`)).toBe('0');
     for (const error of errors) expect(error).toMatchObject({ type: 'Error', kind: 'Transform' });
-    expect(errors).toHaveLength(4);
+    expect(errors).toHaveLength(attempts);
     return errors;
   }
 
@@ -94,7 +94,7 @@ describe('WITH TRANSFORM', () => {
   });
 
   it('a program that exits with an error fails the batch, with its stderr', async () => {
-    const errors = await failing('exits', python(`sys.stderr.write("cannot go on\\n")\nsys.exit(3)`));
+    const errors = await failing('exits', python(`sys.stderr.write("cannot go on\\n")\nsys.exit(3)`), 4);
     expect(errors[0]?.message).toMatch(/exit(ed)?.*\b3\b/);
     expect(errors[0]?.stdError).toContain('cannot go on');
   });
