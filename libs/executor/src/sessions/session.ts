@@ -20,6 +20,7 @@ import type {
 } from '../statements/statement-handler.ts';
 import { usableDatabase } from '../statements/use.ts';
 import { bindContextOf } from './bind-context.ts';
+import { redactStatement } from './redact-statement.ts';
 import { type SessionIdentity, SessionState } from './session-state.ts';
 
 export interface SessionOptions {
@@ -295,7 +296,7 @@ export class Session implements MysqlSession {
       database: this.#state.database,
       command: running === undefined ? 'Sleep' : 'Query',
       since: this.#since,
-      info: running?.text,
+      info: running === undefined ? undefined : redactStatement(running.text),
     };
   }
 }

@@ -34,11 +34,26 @@ export interface CreatePipeline extends Positioned {
   readonly onDuplicateKeyUpdate: readonly Assignment[];
 }
 
-/** The pipeline with its credentials replaced, fit to be shown and logged. */
+/** The pipeline with its credentials replaced, and passwords in its CONFIG too, fit to be shown and logged. */
 export function redactCredentials(pipeline: CreatePipeline): CreatePipeline {
   const { source } = pipeline;
-  if (source.kind === 'link' || source.credentials === undefined) return pipeline;
-  return { ...pipeline, source: { ...source, credentials: '<CREDENTIALS REDACTED>' } };
+  if (source.kind === 'link') return pipeline;
+  const credentials = source.credentials === undefined ? undefined : '<CREDENTIALS REDACTED>';
+  return { ...pipeline, source: { ...source, credentials, config: redactedConfig(source.config) } };
+}
+
+const secretKey = /password|secret|token/i;
+
+function redactedConfig(config: string | undefined): string | undefined {
+  if (config === undefined || !secretKey.test(config)) return config;
+  const isSecret = (key: string, value: unknown) => secretKey.test(key) && typeof value !== 'object';
+  try {
+    return JSON.stringify(
+      JSON.parse(config, (key, value: unknown) => (isSecret(key, value) ? '<REDACTED>' : value)),
+    );
+  } catch {
+    return '<REDACTED>';
+  }
 }
 
 export type ConflictHandling =
