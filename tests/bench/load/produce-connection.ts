@@ -54,10 +54,12 @@ export class ProduceConnection {
     position = request.writeInt32BE(batch.length, position);
     position += batch.copy(request, position);
     request.writeInt32BE(position - 4, 0);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      this.#socket.write(request.subarray(0, position));
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ resolve, reject });
+    this.#socket.write(request.subarray(0, position));
+    // Whoever waits sees the failure, which may be some batches later.
+    promise.catch(() => {});
+    return promise;
   }
 
   close(): void {
