@@ -81,12 +81,15 @@ export async function runProcess<Specs extends OptionSpecs>(
   process.stdout.write(`${JSON.stringify({ ready: true, ...running.ready })}\n`);
 }
 
-/** A bug that nobody caught may have left anything half done: the process ends, and recovery is the normal start. */
+/**
+ * A bug that nobody caught may have left anything half done: the process ends, and recovery is the normal start. It kills
+ * itself because `process.exit` would first wait for native threads, such as those of a query.
+ */
 function exitOnBugs(logger: Logger): void {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
       logger.error(`bug: ${event}`, { error });
-      process.exit(1);
+      process.kill(process.pid, 'SIGKILL');
     });
   }
 }
