@@ -223,8 +223,8 @@ class FramedConnection extends Connection {
   }
 
   /**
-   * A socket that receives into one buffer over and over. A socket otherwise allocates 64 KiB for every read; beside the
-   * answers that makes the collector run twice as often, which is a tenth of the CPU time of an extraction.
+   * A socket that receives into one buffer over and over. Otherwise each read allocates 64 KiB, which with the smaller
+   * reads and the garbage took a quarter of the CPU time of fetching (docs/reference/performance.md).
    */
   #plainSocket({ host, port, onConnect }: SocketTarget): Socket {
     const buffer = Buffer.allocUnsafeSlow(receiveBytes);
