@@ -276,7 +276,8 @@ export class TransactionCoordinator {
 
   /** Tells all participants, and waits for those that answer; the rest is told in the background. */
   async #tell(transaction: Running, decision: Decision): Promise<TransactionEvent | undefined> {
-    let first = decision === 'commit';
+    // What a start delivers again is not counted: a process that is to die there would die of its own recovery.
+    let first = decision === 'commit' && transaction.work.request !== undefined;
     const onConfirmed = async () => {
       if (!first) return;
       first = false;
