@@ -1,6 +1,6 @@
 import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
 import { MillraceError } from '@millrace/errors/millrace-error';
-import type { PhysicalKind, SqlType } from '@millrace/values/sql-type';
+import { blobBytesMax, type PhysicalKind, type SqlType, textBytesMax } from '@millrace/values/sql-type';
 import { raiseColumnError } from './duckdb-error.ts';
 
 type IntegerKind = 'tinyint' | 'smallint' | 'mediumint' | 'int' | 'bigint';
@@ -153,19 +153,6 @@ export function checkedValueExpression(column: CheckedColumn, expression: string
     ? checked
     : `CASE WHEN ${expression} IS NULL THEN ${raiseColumnError('NOT_NULL', column.name)} ELSE ${checked} END`;
 }
-
-const textBytesMax = {
-  tinytext: 255,
-  text: 65_535,
-  mediumtext: 16_777_215,
-  longtext: 4_294_967_295,
-} as const;
-const blobBytesMax = {
-  tinyblob: 255,
-  blob: 65_535,
-  mediumblob: 16_777_215,
-  longblob: 4_294_967_295,
-} as const;
 
 function checkedByType({ name, type }: CheckedColumn, expression: string): string {
   switch (type.kind) {

@@ -59,6 +59,22 @@ export function physicalKindOf(type: SqlType): PhysicalKind {
   return type.kind === 'bigint' && type.unsigned ? 'uint64' : physicalKinds[type.kind];
 }
 
+/** Longest value of the TEXT types, in bytes of UTF-8. */
+export const textBytesMax = {
+  tinytext: 255,
+  text: 65_535,
+  mediumtext: 16_777_215,
+  longtext: 4_294_967_295,
+} as const;
+
+/** Longest value of the BLOB types, in bytes. */
+export const blobBytesMax = {
+  tinyblob: 255,
+  blob: 65_535,
+  mediumblob: 16_777_215,
+  longblob: 4_294_967_295,
+} as const;
+
 const plainNames: Partial<Record<SqlTypeKind, string>> = {
   bool: 'tinyint(1)',
   tinyint: 'tinyint(4)',

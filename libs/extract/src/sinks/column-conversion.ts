@@ -1,4 +1,4 @@
-import type { SqlType } from '@millrace/values/sql-type';
+import { blobBytesMax, type SqlType, textBytesMax } from '@millrace/values/sql-type';
 
 // How a column is converted. Plain constants, so that the switch per value is a jump.
 export const opNull = 0;
@@ -12,19 +12,6 @@ export const opDate = 7;
 export const opTimestamp = 8;
 
 const integerBits = { bool: 8, tinyint: 8, smallint: 16, mediumint: 24, int: 32 } as const;
-
-const textBytesMax = {
-  tinytext: 255,
-  text: 65_535,
-  mediumtext: 16_777_215,
-  longtext: 4_294_967_295,
-} as const;
-const blobBytesMax = {
-  tinyblob: 255,
-  blob: 65_535,
-  mediumblob: 16_777_215,
-  longblob: 4_294_967_295,
-} as const;
 
 /** How {@link DirectRow} converts the values of one column. */
 export interface Conversion {

@@ -2,7 +2,7 @@ import type { ColumnDefault } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Expression } from '@millrace/sql/ast/expression';
 import type { ScalarValue } from '@millrace/values/column-batch';
-import type { SqlType } from '@millrace/values/sql-type';
+import { blobBytesMax, type SqlType, textBytesMax } from '@millrace/values/sql-type';
 import { bindExpression } from '../bind/bind-expression.ts';
 import { bindQuery } from '../bind/bind-query.ts';
 import { Binder } from '../bind/binder.ts';
@@ -67,19 +67,6 @@ function invalid({ name }: DefaultedColumn): MillraceError {
 }
 
 const integerBits = { bool: 8n, tinyint: 8n, smallint: 16n, mediumint: 24n, int: 32n, bigint: 64n } as const;
-const textBytesMax = {
-  tinytext: 255,
-  text: 65_535,
-  mediumtext: 16_777_215,
-  longtext: 4_294_967_295,
-} as const;
-const blobBytesMax = {
-  tinyblob: 255,
-  blob: 65_535,
-  mediumblob: 16_777_215,
-  longblob: 4_294_967_295,
-} as const;
-
 /** The constant in the batch form of the type; undefined when it does not fit. */
 function constantOf({ value }: BoundLiteral, type: SqlType): ScalarValue | undefined {
   if (value === null) return undefined;
