@@ -5,53 +5,61 @@ import { clientOf } from '../support/kafka.ts';
 export interface FeedTarget {
   readonly topic: string;
   readonly partitions: number;
-  readonly count: number;
+  /** While the test goes on. */
+  readonly eventsPerSecond: number;
+  /** At the end there are at least so many. */
+  readonly countMin: number;
 }
 
 const messagesPerRequest = 500;
 
-/** Writes test events 0 … count − 1 to topics, slowly while the test goes on, then the rest at once. */
+/**
+ * Writes test events 0, 1, 2, … to topics at a steady rate, however long the test takes, so that there is something to
+ * load all the time.
+ */
 export class EventFeed {
   readonly #brokers: string;
   readonly #targets: readonly FeedTarget[];
-  readonly #durationMs: number;
-  #hurry = false;
-  #work: Promise<void> | undefined;
+  readonly #finishing = new AbortController();
+  #work: Promise<(readonly [topic: string, count: number])[]> | undefined;
 
-  constructor(brokers: string, targets: readonly FeedTarget[], durationMs: number) {
+  constructor(brokers: string, targets: readonly FeedTarget[]) {
     this.#brokers = brokers;
     this.#targets = targets;
-    this.#durationMs = durationMs;
   }
 
   start(): void {
-    this.#work = Promise.all(this.#targets.map((target) => this.#feed(target))).then(() => undefined);
+    this.#work = Promise.all(this.#targets.map((target) => this.#feed(target)));
     // Reported by `finish`.
     this.#work.catch(() => undefined);
   }
 
-  /** Writes the rest without pauses; resolves when everything is written. */
-  async finish(): Promise<void> {
-    this.#hurry = true;
-    await this.#work;
+  /** Writes what the minimum still lacks, without pauses; resolves to the number of events by topic, all written. */
+  async finish(): Promise<ReadonlyMap<string, number>> {
+    this.#finishing.abort();
+    return new Map(await this.#work);
   }
 
-  async #feed({ topic, partitions, count }: FeedTarget): Promise<void> {
+  async #feed(target: FeedTarget): Promise<readonly [topic: string, count: number]> {
+    const { topic, partitions, eventsPerSecond, countMin } = target;
+    const { signal } = this.#finishing;
+    const pauseMs = (1_000 * messagesPerRequest) / eventsPerSecond;
     const producer = clientOf(this.#brokers).producer({ allowAutoTopicCreation: false });
     await producer.connect();
-    const pauseMs = (this.#durationMs * messagesPerRequest) / count;
+    let count = 0;
     try {
-      for (let begin = 0; begin < count; begin += messagesPerRequest) {
-        const end = Math.min(count, begin + messagesPerRequest);
-        const messages = Array.from({ length: end - begin }, (_unused, index) => {
-          const id = begin + index;
+      while (!signal.aborted || count < countMin) {
+        const messages = Array.from({ length: messagesPerRequest }, (_unused, index) => {
+          const id = count + index;
           return { value: jsonOf(eventAt(id)), partition: id % partitions };
         });
         await producer.send({ topic, messages });
-        if (!this.#hurry) await sleep(pauseMs);
+        count += messages.length;
+        if (!signal.aborted) await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       }
     } finally {
       await producer.disconnect();
     }
+    return [topic, count];
   }
 }
