@@ -15,6 +15,13 @@ import { freePort } from '../support/ports.ts';
 import type { SqlClient } from '../support/sql-client.ts';
 import { type Standalone, startStandalone } from '../support/standalone.ts';
 
+/** The values of a JSON record's fields `a` and `b` as LOAD_DATA_LINE shows them. */
+function valuesText(record: string): string {
+  if (!/^\{.*\}$/.test(record)) return '';
+  const fields = JSON.parse(record) as { a?: unknown; b?: unknown };
+  return [fields.a, fields.b].map((value) => String(value ?? '\\N')).join('\t');
+}
+
 /**
  * Whatever is wrong with the input, the user learns what and where, nothing of the batch is visible, and another
  * pipeline keeps loading. The broker is the development one, whose logs can be damaged.
@@ -162,8 +169,8 @@ describe('bad input', () => {
     expect(error).toMatchObject({ type: 'Error', kind: 'Load', sourcePartition: '0', earliestOffset: '0' });
     expect(error?.message).toMatch(text);
     expect(error?.message).toMatch(new RegExp(`topic '?${load.name}'?.* partition 0.* offset ${offset}\\b`));
-    // Conversions in the engine know the place, no longer the text.
-    if (error?.line !== null) expect(error?.line).toBe(messages.at(-1)?.value);
+    // The record, or for what the engine refused the values of the row: the record is gone by then.
+    expect([messages.at(-1)?.value, valuesText(String(messages.at(-1)?.value))]).toContain(error?.line);
   });
 
   it('a duplicate key inside the topic', async () => {

@@ -111,10 +111,7 @@ export async function extractBatch(
 }
 
 export function rowErrorsOf({ topic, ranges, plan }: Batch): RowErrors {
-  return new RowErrors(
-    ranges.map(({ sourcePartition }) => ({ topic, sourcePartition })),
-    plan.skipBadRows,
-  );
+  return new RowErrors(topic, ranges, plan.skipBadRows);
 }
 
 function cancelled(cause?: unknown): MillraceError {
@@ -135,6 +132,7 @@ export class BatchRun {
   readonly #ports: ExtractPorts;
   readonly #signal: AbortSignal;
   readonly #fields: RowFields;
+  readonly #errors: RowErrors;
   readonly #scanner: RecordScanner;
   readonly #counts: { records: number; bytes: number; startMs: number; endMs: number }[];
   readonly #transforms: TransformFeed[] = [];
@@ -144,6 +142,7 @@ export class BatchRun {
     this.#sink = sink;
     this.#ports = ports;
     this.#signal = signal;
+    this.#errors = errors;
     this.#fields = new RowFields(batch.plan.format.fields.length);
     this.#scanner = createScanner(batch.plan.format, this.#fields, sink, errors);
     const startMs = ports.now();
@@ -230,11 +229,11 @@ export class BatchRun {
   }
 
   #startTransforms(): void {
-    const { transform, ranges } = this.#batch;
+    const { topic, transform, ranges } = this.#batch;
     if (transform === undefined) return;
-    for (const [index, { sourcePartition }] of ranges.entries()) {
-      const run = new TransformRun(sourcePartition);
-      const stream = new RowStream(index, this.#scanner, this.#fields);
+    for (const [index, range] of ranges.entries()) {
+      const run = new TransformRun(topic, range);
+      const stream = new RowStream(index, this.#scanner, this.#fields, this.#errors);
       const take = async (bytes: Buffer): Promise<void> => {
         stream.push(bytes);
         await this.#sink.settle();

@@ -212,6 +212,7 @@ test('a failing transform ends the batch with its stderr', async () => {
   };
   const error = await failureOf(run(['1'], { ...tsv, transform }));
   expect(error.code).toBe('TRANSFORM_FAILED');
+  expect(error.message).toMatch(/topic 'events-\d+' partition 0 offsets 0 to 0: exit code 3/);
   const detail = ExtractErrorDetail.decode(trailerOf(error, extractErrorKey) ?? new Uint8Array());
   expect(detail).toMatchObject({ kind: 'Transform', sourcePartition: '0', stdError: 'Traceback: boom' });
 });
@@ -220,7 +221,7 @@ test('a bad line of a transform names its place in the output', async () => {
   runner.programs['double'] = (frame) => `${frame.toString()}\tx\n`;
   const error = await failureOf(run(['1', 'oops'], { ...tsv, transform }));
   expect(error.code).toBe('VALUE_WRONG_TYPE');
-  expect(error.message).toContain("row 2 of the transform's output");
+  expect(error.message).toContain("partition 0 offsets 0 to 1, row 2 of the transform's output");
 });
 
 test('a preview returns the rows and stages nothing', async () => {

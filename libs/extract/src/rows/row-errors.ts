@@ -1,4 +1,5 @@
 import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
+import type { SourceRange } from '../sources/record-source.ts';
 import type { RowFields } from './row-fields.ts';
 
 /** What PIPELINES_ERRORS knows of a failure beside its code and message. */
@@ -25,10 +26,9 @@ export function failureInfoOf(error: unknown): FailureInfo | undefined {
   return error instanceof Error ? infos.get(error) : undefined;
 }
 
-/** A source partition of the batch, as errors name it. */
-export interface RangeName {
-  readonly topic: string;
-  readonly sourcePartition: string;
+/** A source range as errors name it where no single record is to blame; the last offset is included. */
+export function rangeText(topic: string, { sourcePartition, begin, end }: SourceRange): string {
+  return `topic '${topic}' partition ${sourcePartition} offsets ${begin} to ${end - 1n}`;
 }
 
 /** Where a bad row stands. */
@@ -55,11 +55,13 @@ const warningsPerRangeMax = 1000;
  */
 export class RowErrors {
   readonly skip: boolean;
-  readonly #ranges: readonly RangeName[];
+  readonly #topic: string;
+  readonly #ranges: readonly SourceRange[];
   readonly #counts: number[];
   #warnings: RowWarningEvent[] = [];
 
-  constructor(ranges: readonly RangeName[], skip: boolean) {
+  constructor(topic: string, ranges: readonly SourceRange[], skip: boolean) {
+    this.#topic = topic;
     this.#ranges = ranges;
     this.skip = skip;
     this.#counts = ranges.map(() => 0);
@@ -90,12 +92,14 @@ export class RowErrors {
 
   /** The error about one row, with its place in the message. */
   failure(error: MillraceError, position: RowPosition): MillraceError {
-    const { topic, sourcePartition } = this.#ranges[position.range] ?? { topic: '', sourcePartition: '' };
+    const range = this.#ranges[position.range];
+    if (range === undefined) throw new RangeError(`range ${position.range}`);
+    const { sourcePartition } = range;
     const place =
       position.offset < 0n
-        ? `row ${position.lineNumber} of the transform's output`
-        : `offset ${position.offset}`;
-    const message = `topic '${topic}' partition ${sourcePartition} ${place}: ${messageOf(error)}`;
+        ? `${rangeText(this.#topic, range)}, row ${position.lineNumber} of the transform's output`
+        : `topic '${this.#topic}' partition ${sourcePartition} offset ${position.offset}`;
+    const message = `${place}: ${messageOf(error)}`;
     return withFailureInfo(new MillraceError(error.code, message, { cause: error }), {
       kind: 'Load',
       sourcePartition,

@@ -18,6 +18,7 @@ import type { SinkOptions } from './direct-sink.ts';
 import { engineRowsSql, numberColumn, partitionColumn, stagedColumns } from './engine-rows-sql.ts';
 
 const readBytes = 1 << 20;
+const valueCharactersShown = 256;
 /** Beyond this many bad rows in one chunk something else is wrong with the data. */
 const badRowsMax = 10_000;
 const one = byteSource(Buffer.from('1'));
@@ -57,12 +58,11 @@ class StagedRows {
     this.writer.rows += 1;
   }
 
-  position(row: number): RowPosition {
+  position(row: number): Omit<RowPosition, 'line'> {
     return {
       range: this.#ranges[row] ?? 0,
       offset: this.#offsets[row] ?? -1n,
       lineNumber: this.#lines[row] ?? 0,
-      line: '',
     };
   }
 }
@@ -234,7 +234,8 @@ export class EngineSink {
       await cleanUp();
       const excluded: number[] = [];
       for await (const bad of this.#badRows(input, 0, staged.writer.rows)) {
-        this.#options.errors.reject(bad.error, staged.position(bad.row));
+        const line = await this.#lineOf(input, bad.row);
+        this.#options.errors.reject(bad.error, { ...staged.position(bad.row), line });
         excluded.push(bad.row);
         if (excluded.length > badRowsMax) throw error;
       }
@@ -258,6 +259,20 @@ export class EngineSink {
     const middle = (first + end) >> 1;
     yield* this.#badRows(input, first, middle);
     yield* this.#badRows(input, middle, end);
+  }
+
+  /** The values that a staged row was to be made of, separated by tabs: the record itself is gone by then. */
+  async #lineOf(input: string, row: number): Promise<string> {
+    const columns = stagedColumns(this.#options.plan).map(({ name }) => {
+      return `left(coalesce(CAST(${quoteIdentifier(name)} AS VARCHAR), '\\N'), ${valueCharactersShown})`;
+    });
+    if (columns.length === 0) return '';
+    const connection = await this.#connect();
+    const file = `read_parquet(${quoteLiteral(input)}, file_row_number = true)`;
+    const rows = await connection.rows(
+      `SELECT ${columns.join(', ')} FROM ${file} WHERE file_row_number = ${row}`,
+    );
+    return (rows[0] ?? []).join('\t');
   }
 
   /** What goes wrong with rows `first` to `end` - 1, if anything. */

@@ -216,7 +216,7 @@ test.each(types.map((type) => [formatSqlType(type), type] as const))(
           const directSink = new DirectSink(optionsOf(plan, direct), 's-0');
           const engineSink = new EngineSink({
             ...optionsOf(plan, general),
-            errors: new RowErrors([{ topic: 't', sourcePartition: '0' }], false),
+            errors: new RowErrors('t', [{ sourcePartition: '0', begin: 0n, end: 1n }], false),
             connect: () => engine.connect(),
             directory: join(directory, 'staging'),
           });

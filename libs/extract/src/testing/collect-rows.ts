@@ -21,7 +21,7 @@ function seen(fields: RowFields, field: number): SeenField {
 export function scanRows(format: PlannedFormat, inputs: readonly Buffer[]): SeenField[][] {
   const rows: SeenField[][] = [];
   const fields = new RowFields(format.fields.length);
-  const errors = new RowErrors([{ topic: 't', sourcePartition: '0' }], false);
+  const errors = new RowErrors('t', [{ sourcePartition: '0', begin: 0n, end: 1n }], false);
   const sink = {
     addRow: (row: RowFields) => void rows.push(format.fields.map((_, field) => seen(row, field))),
   };
@@ -39,7 +39,7 @@ export function scanRows(format: PlannedFormat, inputs: readonly Buffer[]): Seen
 export function scanPieces(format: PlannedFormat, pieces: readonly Buffer[]): SeenField[][] {
   const rows: SeenField[][] = [];
   const fields = new RowFields(format.fields.length);
-  const errors = new RowErrors([{ topic: 't', sourcePartition: '0' }], false);
+  const errors = new RowErrors('t', [{ sourcePartition: '0', begin: 0n, end: 1n }], false);
   const sink = {
     addRow: (row: RowFields) => void rows.push(format.fields.map((_, field) => seen(row, field))),
   };

@@ -1,6 +1,6 @@
 import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
-import { withFailureInfo } from '../rows/row-errors.ts';
-import type { Records } from '../sources/record-source.ts';
+import { rangeText, withFailureInfo } from '../rows/row-errors.ts';
+import type { Records, SourceRange } from '../sources/record-source.ts';
 
 /** WITH TRANSFORM of the pipeline. */
 export interface TransformProgram {
@@ -28,7 +28,8 @@ const frameHeaderBytes = 8;
  * endian. {@link write} never waits; the producer waits with {@link drained}.
  */
 export class TransformRun {
-  readonly #sourcePartition: string;
+  readonly #topic: string;
+  readonly #range: SourceRange;
   #chunk = Buffer.allocUnsafe(0);
   #chunkUsed = 0;
   #full: Buffer[] = [];
@@ -38,8 +39,9 @@ export class TransformRun {
   #wake: () => void = () => {};
   #taken: () => void = () => {};
 
-  constructor(sourcePartition: string) {
-    this.#sourcePartition = sourcePartition;
+  constructor(topic: string, range: SourceRange) {
+    this.#topic = topic;
+    this.#range = range;
   }
 
   /** Adds the value that `records` stands at. */
@@ -147,11 +149,11 @@ export class TransformRun {
 
   #failure(error: MillraceError): MillraceError {
     const code = error.code === 'PEER_UNAVAILABLE' ? 'RUNNER_UNAVAILABLE' : error.code;
-    const message = `transform of source partition ${this.#sourcePartition}: ${error.message}`;
+    const message = `${rangeText(this.#topic, this.#range)}: ${error.message}`;
     const options = error.detail === undefined ? { cause: error } : { cause: error, detail: error.detail };
     return withFailureInfo(new MillraceError(code, message, options), {
       kind: 'Transform',
-      sourcePartition: this.#sourcePartition,
+      sourcePartition: this.#range.sourcePartition,
       offset: -1n,
       line: '',
       lineNumber: 0,
