@@ -12,6 +12,7 @@ import { pipelineAdminService } from '@millrace/pipelines/pipeline-admin-service
 import { PipelineStatements } from '@millrace/pipelines/pipeline-statements';
 import { Pipelines } from '@millrace/pipelines/pipelines';
 import { Handlers } from '@millrace/rpc/handlers';
+import { type NodeSecurity, openNodeSecurity } from '@millrace/rpc/node-security';
 import { RpcServer } from '@millrace/rpc/server';
 import { crashPointOf } from '@millrace/runtime/crash-point';
 import { openDataDirectory } from '@millrace/runtime/data-directory';
@@ -20,12 +21,7 @@ import { HttpServer } from '@millrace/runtime/http-server';
 import { Lifecycle } from '@millrace/runtime/lifecycle';
 import type { Logger } from '@millrace/runtime/logger';
 import { MetricRegistry } from '@millrace/runtime/metrics';
-import {
-  advertisedAddress,
-  checkListenHost,
-  isLoopback,
-  listenOptions,
-} from '@millrace/runtime/node-options';
+import { advertisedAddress, isLoopback, listenOptions } from '@millrace/runtime/node-options';
 import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
 import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
 import { version } from '@millrace/runtime/version';
@@ -70,7 +66,7 @@ type Options = OptionValues<typeof aggregatorOptions>;
 
 export async function startAggregator(options: Options, parentLogger: Logger): Promise<RunningService> {
   const logger = parentLogger.child({ service: 'aggregator' });
-  checkSafe(options);
+  checkRootPassword(options);
   const lifecycle = new Lifecycle(logger);
   try {
     return await start(options, lifecycle, logger);
@@ -81,6 +77,8 @@ export async function startAggregator(options: Options, parentLogger: Logger): P
 }
 
 async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Promise<RunningService> {
+  const security = openNodeSecurity(options, logger);
+  await lifecycle.start({ name: 'security', stop: () => security.tls?.close() });
   const directory = openDataDirectory(options.dataDir);
   await lifecycle.start({ name: 'data directory', stop: () => directory.release() });
   const catalog = new CatalogStore(join(directory.path, 'catalog.db'));
@@ -93,7 +91,7 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
   const metrics = new MetricRegistry();
   const ports = { mysql: 0, grpc: 0 };
   const crashPoint = crashPointOf(process.env['MILLRACE_CRASH_POINT']);
-  const pipelines = pipelinesFactory(metrics, logger);
+  const pipelines = pipelinesFactory(metrics, security, logger);
   const executor = await createExecutor({
     catalog,
     engine,
@@ -103,6 +101,7 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
     mysqlAddress: () => `${options.host}:${ports.mysql}`,
     grpcAddress: () => advertisedAddress(options.advertise, options.host, ports.grpc),
     killConnection: (connectionId) => mysql.kill(connectionId, 'connection'),
+    security,
     logger,
     nowMs: Date.now,
     random: Math.random,
@@ -119,7 +118,7 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
       pipelines.close();
     },
   });
-  const grpc = grpcServer(options, executor, pipelines.get(), catalog, logger);
+  const grpc = grpcServer(options, executor, pipelines.get(), catalog, security, logger);
   ports.grpc = await grpc.start();
   await lifecycle.start({
     name: 'grpc',
@@ -156,8 +155,8 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
 }
 
 /** The pipelines need the executor's core, and the executor's statements need the pipelines. */
-function pipelinesFactory(metrics: MetricRegistry, logger: Logger) {
-  const extractors = new GrpcExtractorClients();
+function pipelinesFactory(metrics: MetricRegistry, security: NodeSecurity, logger: Logger) {
+  const extractors = new GrpcExtractorClients(security);
   const recorded = metrics.declare(pipelineMetricSpecs);
   let created: Pipelines | undefined;
   return {
@@ -193,6 +192,7 @@ function grpcServer(
   executor: Executor,
   pipelines: Pipelines,
   catalog: CatalogStore,
+  security: NodeSecurity,
   logger: Logger,
 ): RpcServer {
   const handlers = new Handlers('aggregator', logger);
@@ -202,6 +202,7 @@ function grpcServer(
     services: [...executor.services, pipelineAdminService(pipelines, catalog, handlers)],
     logger,
     reflection: true,
+    security,
   });
 }
 
@@ -218,11 +219,10 @@ function mysqlServer(options: Options, executor: Executor, logger: Logger): Mysq
   });
 }
 
-function checkSafe({ host, rootPassword, allowInsecureNetwork }: Options): void {
+function checkRootPassword({ host, rootPassword }: Options): void {
   if (!isLoopback(host) && rootPassword.reveal() === '') {
     throw new MillraceError('OPTION_INVALID', `--root-password is needed when listening on ${host}`, {
-      detail: 'give it as MILLRACE_ROOT_PASSWORD, not on the command line',
+      detail: 'give it as MILLRACE_ROOT_PASSWORD or in a file, not on the command line',
     });
   }
-  checkListenHost(host, allowInsecureNetwork);
 }

@@ -3,6 +3,7 @@ import { shardHashProbe } from '@millrace/engine/shard-hash';
 import { LeafService } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { readIdentity, saveIdentity } from '@millrace/rpc/identity-file';
 import { startMember } from '@millrace/rpc/member-node';
+import { openNodeSecurity } from '@millrace/rpc/node-security';
 import { TransactionOutcomes } from '@millrace/rpc/transaction-outcomes';
 import { crashPointOf } from '@millrace/runtime/crash-point';
 import { openDataDirectory } from '@millrace/runtime/data-directory';
@@ -34,10 +35,11 @@ export async function startLeaf(
   parentLogger: Logger,
 ): Promise<RunningService> {
   const logger = parentLogger.child({ service: 'leaf' });
+  const security = openNodeSecurity(options, logger);
   const directory = openDataDirectory(options.dataDir);
   try {
     const identity = readIdentity(directory.path);
-    const outcomes = new TransactionOutcomes(options.aggregator);
+    const outcomes = new TransactionOutcomes(options.aggregator, security);
     const leaf = createLeaf({
       dataDir: directory.path,
       engine: engineSettings(options, join(directory.path, 'spill')),
@@ -49,6 +51,7 @@ export async function startLeaf(
     await leaf.start();
     const member = {
       role: 'leaf' as const,
+      security,
       services: (handlers: Parameters<typeof leafService>[2]) => [
         { definition: LeafService, implementation: leafService(leaf, identity.nodeId, handlers) },
       ],
@@ -65,6 +68,7 @@ export async function startLeaf(
     };
     return await startMember(member, options, new MetricRegistry(), logger);
   } catch (error) {
+    security.tls?.close();
     directory.release();
     throw error;
   }

@@ -7,6 +7,7 @@ import { LeafClient } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { TransformClient } from '@millrace/proto/millrace/transform/v1/transform';
 import { ChannelPool } from '@millrace/rpc/client';
 import { startMember } from '@millrace/rpc/member-node';
+import { openNodeSecurity } from '@millrace/rpc/node-security';
 import { crashPointOf } from '@millrace/runtime/crash-point';
 import { engineOptions } from '@millrace/runtime/engine-options';
 import type { Logger } from '@millrace/runtime/logger';
@@ -41,13 +42,14 @@ export const extractorProgram: ServiceProgram<typeof extractorOptions> = {
 const megabyte = 1024 * 1024;
 const sharedMemory = '/dev/shm';
 
-export function startExtractor(
+export async function startExtractor(
   options: OptionValues<typeof extractorOptions>,
   parentLogger: Logger,
 ): Promise<RunningService> {
   const logger = parentLogger.child({ service: 'pipeline-extractor' });
-  const leaves = new ChannelPool(LeafClient);
-  const runners = new ChannelPool(TransformClient);
+  const security = openNodeSecurity(options, logger);
+  const leaves = new ChannelPool(LeafClient, security);
+  const runners = new ChannelPool(TransformClient, security);
   const extractor = createExtractor({
     workDirectory: options.workDir ?? (existsSync(sharedMemory) ? sharedMemory : tmpdir()),
     engineThreads: options.engineThreads,
@@ -60,6 +62,7 @@ export function startExtractor(
   return startMember(
     {
       role: 'extractor',
+      security,
       services: (handlers) => [extractorService(extractor, runners, handlers)],
       stop: () => {
         extractor.close();

@@ -9,7 +9,7 @@ import { openDataDirectory } from '@millrace/runtime/data-directory';
 import { engineOptions } from '@millrace/runtime/engine-options';
 import { Lifecycle } from '@millrace/runtime/lifecycle';
 import type { Logger } from '@millrace/runtime/logger';
-import { networkOptions } from '@millrace/runtime/node-options';
+import { type SecuritySettings, securityOptions } from '@millrace/runtime/node-options';
 import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
 import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
 
@@ -19,7 +19,7 @@ export const standaloneOptions = {
   dataDir: { type: 'string', help: 'where everything is kept', required: true, unit: 'dir' },
   leaves: { type: 'integer', help: 'leaves to run', default: 2, min: 1, max: 64 },
   host: { type: 'string', help: 'address to listen on', default: '127.0.0.1' },
-  ...networkOptions,
+  ...securityOptions,
   mysqlPort: { ...port, help: 'MySQL protocol port; 0 takes any free one', default: 3306 },
   grpcPort: { ...port, help: 'gRPC port for clients; 0 takes any free one', default: 50_051 },
   httpPort: { ...port, help: 'port of /healthz, /readyz and /metrics; 0 takes any free one', default: 8080 },
@@ -112,17 +112,16 @@ function aggregatorOptions(
   const dataDir = join(options.dataDir, 'aggregator');
   mkdirSync(dataDir, { recursive: true });
   const { host, mysqlPort, grpcPort, httpPort, rootPassword, engineThreads, engineMemoryMb } = options;
-  const { allowInsecureNetwork } = options;
-  const limits = { engineThreads, engineMemoryMb, connectionsMax: 1000, allowInsecureNetwork };
+  const limits = { engineThreads, engineMemoryMb, connectionsMax: 1000, ...securityOf(options) };
   return { dataDir, host, mysqlPort, grpcPort, httpPort, rootPassword, advertise: undefined, ...limits };
 }
 
 /** Ports of the members are their own affair: nobody outside needs them. */
 function memberOptions(options: OptionValues<typeof standaloneOptions>, aggregator: string) {
-  const { host, allowInsecureNetwork, engineThreads, engineMemoryMb } = options;
+  const { host, engineThreads, engineMemoryMb } = options;
   return {
     host,
-    allowInsecureNetwork,
+    ...securityOf(options),
     grpcPort: 0,
     httpPort: 0,
     aggregator,
@@ -130,4 +129,9 @@ function memberOptions(options: OptionValues<typeof standaloneOptions>, aggregat
     engineThreads,
     engineMemoryMb,
   };
+}
+
+function securityOf(options: OptionValues<typeof standaloneOptions>): SecuritySettings {
+  const { tlsCa, tlsCert, tlsKey, clusterToken, allowInsecureNetwork } = options;
+  return { tlsCa, tlsCert, tlsKey, clusterToken, allowInsecureNetwork };
 }

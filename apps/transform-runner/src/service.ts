@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMember } from '@millrace/rpc/member-node';
+import { openNodeSecurity } from '@millrace/rpc/node-security';
 import type { Logger } from '@millrace/runtime/logger';
 import { MetricRegistry } from '@millrace/runtime/metrics';
 import { listenOptions, memberOptions } from '@millrace/runtime/node-options';
@@ -49,10 +50,12 @@ export const runnerProgram: ServiceProgram<typeof runnerOptions> = {
   start: startRunner,
 };
 
-export function startRunner(
+export async function startRunner(
   options: OptionValues<typeof runnerOptions>,
-  logger: Logger,
+  parentLogger: Logger,
 ): Promise<RunningService> {
+  const logger = parentLogger.child({ service: 'transform-runner' });
+  const security = openNodeSecurity(options, logger);
   const workDir = mkdtempSync(join(tmpdir(), 'millrace-transform-'));
   const pool = new ProcessPool({
     workDir,
@@ -67,6 +70,7 @@ export function startRunner(
   return startMember(
     {
       role: 'transform-runner',
+      security,
       services: (handlers) => [transformService(pool, limits, handlers)],
       stop: async () => {
         pool.close();
@@ -75,6 +79,6 @@ export function startRunner(
     },
     options,
     new MetricRegistry(),
-    logger.child({ service: 'transform-runner' }),
+    logger,
   );
 }

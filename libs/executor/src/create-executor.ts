@@ -7,6 +7,7 @@ import { shardHashProbe, shardHashProbeSql } from '@millrace/engine/shard-hash';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { MysqlSession, SessionClient } from '@millrace/mysql-wire/session';
 import type { BindContext } from '@millrace/planner/bind-context';
+import type { NodeSecurity } from '@millrace/rpc/node-security';
 import type { ServiceBinding } from '@millrace/rpc/server';
 import type { Logger } from '@millrace/runtime/logger';
 import { AutoIncrement } from './changes/auto-increment.ts';
@@ -55,6 +56,8 @@ export interface ExecutorOptions {
   readonly grpcAddress: () => string;
   /** Ends a MySQL connection, for KILL. */
   readonly killConnection: (connectionId: bigint) => void;
+  /** What this node shows the leaves; nothing unless given. */
+  readonly security?: NodeSecurity;
   readonly logger: Logger;
   /** Unix milliseconds. */
   readonly nowMs: () => number;
@@ -96,7 +99,7 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     server_uuid: () => clusterId,
     start_time: () => startedAt,
   });
-  const channels = new LeafChannels();
+  const channels = new LeafChannels(options.security);
   const registry: NodeRegistry = new NodeRegistry({
     store: catalog.schema,
     clusterId,

@@ -7,12 +7,17 @@ import {
   type ClientReadableStream,
   type ClientUnaryCall,
   type ClientWritableStream,
-  credentials,
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { errorFromStatus } from './error-details.ts';
 import { channelOptions } from './limits.ts';
+import {
+  channelCredentialsOf,
+  clientInterceptorsOf,
+  type NodeSecurity,
+  noSecurity,
+} from './node-security.ts';
 
 export interface CallSettings {
   readonly signal?: AbortSignal | undefined;
@@ -170,26 +175,30 @@ async function sendAll<Request>(
   if (open) call.end();
 }
 
-/** One client per address, made on first use. */
+type ClientClass<C extends Client> = new (
+  address: string,
+  credentials: ChannelCredentials,
+  options?: Partial<ClientOptions>,
+) => C;
+
+/** One client per address, made on first use, all showing the same identity. */
 export class ChannelPool<C extends Client> {
-  readonly #construct: new (
-    address: string,
-    credentials: ChannelCredentials,
-    options?: Partial<ClientOptions>,
-  ) => C;
+  readonly #construct: ClientClass<C>;
+  readonly #credentials: ChannelCredentials;
+  readonly #options: Partial<ClientOptions>;
   readonly #clients = new Map<string, C>();
 
-  constructor(
-    construct: new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>) => C,
-  ) {
+  constructor(construct: ClientClass<C>, security: NodeSecurity = noSecurity) {
     this.#construct = construct;
+    this.#credentials = channelCredentialsOf(security);
+    this.#options = { ...channelOptions, interceptors: clientInterceptorsOf(security) };
   }
 
   /** The client for "host:port". */
   get(address: string): C {
     let client = this.#clients.get(address);
     if (client === undefined) {
-      client = new this.#construct(address, credentials.createInsecure(), channelOptions);
+      client = new this.#construct(address, this.#credentials, this.#options);
       this.#clients.set(address, client);
     }
     return client;

@@ -62,10 +62,7 @@ function cut(text: string, bytesMax: number): string {
  * Turns whatever a handler threw into the status that crosses the wire. A {@link MillraceError} keeps code, detail and
  * causes; anything else is a bug and becomes INTERNAL without its inner text (the server logs it).
  */
-export function statusFromError(
-  error: unknown,
-  origin: string,
-): Partial<StatusObject> & { metadata: Metadata } {
+export function statusFromError(error: unknown, origin: string): StatusObject {
   const known = isMillraceError(error) ? error : new MillraceError('INTERNAL', `internal error in ${origin}`);
   const metadata = trailersOf(error);
   metadata.set(
@@ -130,6 +127,8 @@ function codeOfBareStatus(code: Status): ErrorCode {
       return 'RESOURCE_LIMIT';
     case Status.UNAVAILABLE:
       return 'PEER_UNAVAILABLE';
+    case Status.UNAUTHENTICATED:
+      return 'ACCESS_DENIED';
     default:
       return 'INTERNAL';
   }

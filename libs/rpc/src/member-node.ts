@@ -2,16 +2,16 @@ import { HttpServer } from '@millrace/runtime/http-server';
 import { Lifecycle } from '@millrace/runtime/lifecycle';
 import type { Logger } from '@millrace/runtime/logger';
 import type { MetricRegistry } from '@millrace/runtime/metrics';
-import { advertisedAddress, checkListenHost } from '@millrace/runtime/node-options';
+import { advertisedAddress } from '@millrace/runtime/node-options';
 import type { RunningService } from '@millrace/runtime/process';
 import { version } from '@millrace/runtime/version';
 import { Handlers } from './handlers.ts';
 import { NodeAgent, type NodeIdentity } from './node-agent.ts';
+import type { NodeSecurity } from './node-security.ts';
 import { RpcServer, type ServiceBinding } from './server.ts';
 
 export interface MemberOptions {
   readonly host: string;
-  readonly allowInsecureNetwork: boolean;
   readonly grpcPort: number;
   readonly httpPort: number;
   /** "host:port". */
@@ -22,6 +22,8 @@ export interface MemberOptions {
 /** What makes a member of the cluster what it is. */
 export interface MemberRole {
   readonly role: 'leaf' | 'extractor' | 'transform-runner';
+  /** Closed when the member stops. */
+  readonly security: NodeSecurity;
   services(handlers: Handlers): readonly ServiceBinding[];
   readonly hashProbe?: string;
   readonly identity?: NodeIdentity;
@@ -42,7 +44,6 @@ export async function startMember(
   metrics: MetricRegistry,
   logger: Logger,
 ): Promise<RunningService> {
-  checkListenHost(options.host, options.allowInsecureNetwork);
   const lifecycle = new Lifecycle(logger);
   let address = options.host;
   const handlers = new Handlers(() => `${member.role} ${address}`, logger);
@@ -51,6 +52,7 @@ export async function startMember(
     port: options.grpcPort,
     services: member.services(handlers),
     logger,
+    security: member.security,
   });
   let agent: NodeAgent | undefined;
   const http = new HttpServer({
@@ -60,6 +62,7 @@ export async function startMember(
     notReadyReason: () => (agent?.online === true ? null : 'not registered with the aggregator'),
   });
   try {
+    await lifecycle.start({ name: 'security', stop: () => member.security.tls?.close() });
     await lifecycle.start({
       name: member.role,
       ...(member.drain === undefined
@@ -97,6 +100,7 @@ function agentOf(member: MemberRole, aggregator: string, advertise: string, logg
     identity: member.identity ?? { nodeId: '', clusterId: '' },
     ...(member.saveIdentity === undefined ? {} : { saveIdentity: member.saveIdentity }),
     ...(member.prepared === undefined ? {} : { prepared: member.prepared }),
+    security: member.security,
     logger,
   });
 }

@@ -8,6 +8,7 @@ import {
 import { type RetryOptions, retry, sleep } from '@millrace/runtime/backoff';
 import type { Logger } from '@millrace/runtime/logger';
 import { ChannelPool, callBidirectional } from './client.ts';
+import type { NodeSecurity } from './node-security.ts';
 
 /** What a node keeps in its data directory; both empty before its first registration. */
 export interface NodeIdentity {
@@ -29,6 +30,8 @@ export interface NodeAgentOptions {
   readonly saveIdentity?: (identity: NodeIdentity) => void | Promise<void>;
   /** Transactions prepared and not decided, on a leaf. */
   readonly prepared?: () => readonly bigint[];
+  /** What this node shows the aggregator; nothing unless given. */
+  readonly security?: NodeSecurity;
   readonly logger: Logger;
 }
 
@@ -46,7 +49,7 @@ const noIdentity: NodeIdentity = { nodeId: '', clusterId: '' };
  */
 export class NodeAgent {
   readonly #options: NodeAgentOptions;
-  readonly #channels = new ChannelPool(ClusterClient);
+  readonly #channels: ChannelPool<ClusterClient>;
   readonly #stopped = new AbortController();
   readonly #onlineWaiters = new Set<() => void>();
   #identity: NodeIdentity;
@@ -56,6 +59,7 @@ export class NodeAgent {
   constructor(options: NodeAgentOptions) {
     this.#options = options;
     this.#identity = options.identity;
+    this.#channels = new ChannelPool(ClusterClient, options.security);
   }
 
   /** Starts registering; `onRefused` is told when the aggregator refuses this node for good. */

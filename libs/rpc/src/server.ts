@@ -1,10 +1,5 @@
 import { readFileSync } from 'node:fs';
-import {
-  Server,
-  ServerCredentials,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
+import { Server, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { MillraceError } from '@millrace/errors/millrace-error';
@@ -17,6 +12,7 @@ import type { Logger } from '@millrace/runtime/logger';
 import { hostAndPort } from '@millrace/runtime/node-options';
 import { Handlers } from './handlers.ts';
 import { channelOptions } from './limits.ts';
+import { type NodeSecurity, noSecurity, serverCredentialsOf, serverInterceptorsOf } from './node-security.ts';
 
 /** A service with its handlers, as `RpcServer` takes it. */
 export interface ServiceBinding {
@@ -32,6 +28,8 @@ export interface RpcServerOptions {
   readonly logger: Logger;
   /** Offers server reflection; for the ports that clients use. */
   readonly reflection?: boolean;
+  /** What callers must show; nothing unless given. */
+  readonly security?: NodeSecurity;
 }
 
 /**
@@ -40,13 +38,17 @@ export interface RpcServerOptions {
  */
 export class RpcServer {
   readonly #options: RpcServerOptions;
-  readonly #server = new Server(channelOptions);
+  readonly #server: Server;
+  readonly #security: NodeSecurity;
   #serving = false;
   #draining = false;
   readonly #watchers = new Set<() => void>();
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
+    this.#security = options.security ?? noSecurity;
+    const interceptors = serverInterceptorsOf(this.#security, hostAndPort(options.host, options.port));
+    this.#server = new Server({ ...channelOptions, interceptors });
     for (const { definition, implementation } of options.services)
       this.#server.addService(definition, implementation);
     this.#server.addService(HealthService, this.#health());
@@ -60,7 +62,7 @@ export class RpcServer {
   start(): Promise<number> {
     const address = hostAndPort(this.#options.host, this.#options.port);
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      this.#server.bindAsync(address, serverCredentialsOf(this.#security), (error, bound) => {
         if (error === null) resolve(bound);
         else reject(new MillraceError('OPTION_INVALID', `cannot listen on ${address}`, { cause: error }));
       });

@@ -1,5 +1,6 @@
 import { ClusterClient, Outcome } from '@millrace/proto/millrace/cluster/v1/cluster';
 import { ChannelPool, callUnary } from './client.ts';
+import type { NodeSecurity } from './node-security.ts';
 
 export type TransactionOutcome = 'committed' | 'aborted' | 'pending';
 
@@ -13,11 +14,12 @@ const outcomes: Partial<Record<Outcome, TransactionOutcome>> = {
 
 /** Asks the aggregator at "host:port" how transactions ended. Answers of a kind this version does not know are left out. */
 export class TransactionOutcomes {
-  readonly #channels = new ChannelPool(ClusterClient);
+  readonly #channels: ChannelPool<ClusterClient>;
   readonly #aggregator: string;
 
-  constructor(aggregator: string) {
+  constructor(aggregator: string, security: NodeSecurity) {
     this.#aggregator = aggregator;
+    this.#channels = new ChannelPool(ClusterClient, security);
   }
 
   async resolve(transactionIds: readonly bigint[]): Promise<ReadonlyMap<bigint, TransactionOutcome>> {

@@ -1,23 +1,73 @@
 import { isIP } from 'node:net';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import type { Secret } from './logger.ts';
 import type { OptionSpecs } from './options.ts';
 
-/** Services know no authentication between themselves yet, so leaving loopback takes a word of consent. */
-export const networkOptions = {
+/** How services prove to each other who they are; docs/reference/security.md tells when to use what. */
+export const securityOptions = {
+  tlsCa: {
+    type: 'string',
+    help: 'certificates (PEM) of the authority that has signed every node and gRPC client',
+    unit: 'file',
+  },
+  tlsCert: {
+    type: 'string',
+    help: 'certificate (PEM) of this node, for the host name it is reached by; read again when it changes',
+    unit: 'file',
+  },
+  tlsKey: { type: 'string', help: 'private key (PEM) of --tls-cert', unit: 'file' },
+  clusterToken: {
+    type: 'secret',
+    help: 'secret that every gRPC call must carry, the same on all nodes; without TLS it travels unencrypted',
+  },
   allowInsecureNetwork: {
     type: 'boolean',
-    help: 'permits listening on more than loopback although gRPC is neither encrypted nor authenticated',
+    help: 'last resort: permits listening on more than loopback with neither TLS nor a cluster token',
     default: false,
   },
 } as const satisfies OptionSpecs;
 
-/** Throws OPTION_INVALID when the host is not loopback and nobody has consented. */
-export function checkListenHost(host: string, allowInsecureNetwork: boolean): void {
-  if (isLoopback(host) || allowInsecureNetwork) return;
+/** Files of one identity, as given. */
+export interface TlsPaths {
+  readonly ca?: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What the security options of a service say; see {@link securityOptions}. */
+export interface SecuritySettings {
+  readonly tlsCa: string | undefined;
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly clusterToken: Secret | undefined;
+  readonly allowInsecureNetwork: boolean;
+}
+
+/** The files of mutual TLS between nodes, undefined without. Throws OPTION_INVALID when only some are given. */
+export function nodeTlsPaths({ tlsCa, tlsCert, tlsKey }: SecuritySettings): Required<TlsPaths> | undefined {
+  if (tlsCa !== undefined && tlsCert !== undefined && tlsKey !== undefined)
+    return { ca: tlsCa, cert: tlsCert, key: tlsKey };
+  if (tlsCa === undefined && tlsCert === undefined && tlsKey === undefined) return undefined;
   throw new MillraceError(
     'OPTION_INVALID',
-    `listening on ${host} exposes gRPC without encryption or authentication; ` +
-      'add --allow-insecure-network if only trusted hosts can reach it',
+    '--tls-ca, --tls-cert and --tls-key belong together: give all three',
+  );
+}
+
+/**
+ * Whether a service may listen on `host`: off loopback its gRPC needs mutual TLS, or as the lesser protection a cluster
+ * token, or the operator's word that the network is safe. Throws OPTION_INVALID, or returns what to warn of.
+ */
+export function checkListenHost(host: string, settings: SecuritySettings): string | undefined {
+  if (isLoopback(host) || nodeTlsPaths(settings) !== undefined) return undefined;
+  if (settings.clusterToken !== undefined)
+    return 'gRPC is not encrypted: whoever sees the traffic reads the data and the cluster token';
+  if (settings.allowInsecureNetwork)
+    return 'gRPC is neither encrypted nor authenticated: whoever reaches its port owns the cluster';
+  throw new MillraceError(
+    'OPTION_INVALID',
+    `listening on ${host} needs mutual TLS: give --tls-ca, --tls-cert and --tls-key; lesser protection is ` +
+      '--cluster-token-file (authenticated, not encrypted), and none --allow-insecure-network',
   );
 }
 
@@ -28,7 +78,7 @@ export function isLoopback(host: string): boolean {
 /** Options of every service that listens for gRPC and HTTP. */
 export const listenOptions = {
   host: { type: 'string', help: 'address to listen on', default: '127.0.0.1' },
-  ...networkOptions,
+  ...securityOptions,
   grpcPort: { type: 'integer', help: 'gRPC port; 0 takes any free one', default: 0, min: 0, max: 65_535 },
   httpPort: {
     type: 'integer',

@@ -1,10 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { Secret } from './logger.ts';
 
 /**
  * One process option, declared once. Its flag is `--kebab-name`, its environment variable `MILLRACE_UPPER_NAME`; help and
- * reference pages are derived from it.
+ * reference pages are derived from it. A secret has a twin, `--kebab-name-file` and `MILLRACE_UPPER_NAME_FILE`, that names
+ * a file with its value: arguments show in process lists, files do not.
  */
 export interface OptionSpec {
   readonly type: 'string' | 'integer' | 'boolean' | 'secret';
@@ -42,6 +44,25 @@ export type OptionValues<Specs extends OptionSpecs> = {
     : ValueOf<Specs[Name]> | undefined;
 };
 
+function fileTwinOf(name: string): string {
+  return `${name}File`;
+}
+
+/** The options as they are typed and listed: with the file twins of the secrets. */
+export function withFileTwins(specs: OptionSpecs): OptionSpecs {
+  const twin = (name: string) => `file that holds it, instead of --${flagOf(name)}`;
+  return Object.fromEntries(
+    Object.entries(specs).flatMap(([name, spec]): [string, OptionSpec][] =>
+      spec.type === 'secret'
+        ? [
+            [name, { ...spec, help: `${spec.help}; arguments show in process lists, so prefer the file` }],
+            [fileTwinOf(name), { type: 'string', help: twin(name), unit: 'file' }],
+          ]
+        : [[name, spec]],
+    ),
+  );
+}
+
 /** `grpcPort` to `grpc-port`. */
 export function flagOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -64,12 +85,15 @@ export function readOptions<const Specs extends OptionSpecs>(
   const flags = parseFlags(specs, argv);
   const values: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(specs)) {
-    const flag = flags[flagOf(name)];
-    const fromEnvironment = environment[variableOf(name)];
-    if (flag !== undefined) values[name] = convert(spec, String(flag), `--${flagOf(name)}`);
-    else if (fromEnvironment !== undefined && fromEnvironment !== '') {
-      values[name] = convert(spec, fromEnvironment, variableOf(name));
-    } else if (spec.default !== undefined) {
+    const given =
+      givenValue(
+        spec,
+        name,
+        (each) => flags[flagOf(each)]?.toString(),
+        (each) => `--${flagOf(each)}`,
+      ) ?? givenValue(spec, name, (each) => environment[variableOf(each)] || undefined, variableOf);
+    if (given !== undefined) values[name] = given;
+    else if (spec.default !== undefined) {
       values[name] = spec.type === 'secret' ? new Secret(String(spec.default)) : spec.default;
     } else if (spec.required === true) {
       throw new MillraceError(
@@ -82,12 +106,50 @@ export function readOptions<const Specs extends OptionSpecs>(
   return values as OptionValues<Specs>;
 }
 
+/** An option's value from one place, where a secret may be given as itself or as the name of a file. */
+function givenValue(
+  spec: OptionSpec,
+  name: string,
+  textOf: (name: string) => string | undefined,
+  shownAs: (name: string) => string,
+): string | number | boolean | Secret | undefined {
+  const text = textOf(name);
+  const file = spec.type === 'secret' ? textOf(fileTwinOf(name)) : undefined;
+  if (text !== undefined && file !== undefined) {
+    throw new MillraceError(
+      'OPTION_INVALID',
+      `give ${shownAs(name)} or ${shownAs(fileTwinOf(name))}, not both`,
+    );
+  }
+  if (file !== undefined) return readSecret(file, shownAs(fileTwinOf(name)));
+  return text === undefined ? undefined : convert(spec, text, shownAs(name));
+}
+
+const secretBytesMax = 4096;
+
+/** The first line of a file; editors and `echo` end it with a line feed that is not part of the secret. */
+function readSecret(path: string, shownAs: string): Secret {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    throw new MillraceError('OPTION_INVALID', `${shownAs}: cannot read ${path}`, { cause: error });
+  }
+  if (text === '' || text.includes('\n') || Buffer.byteLength(text) > secretBytesMax) {
+    throw new MillraceError(
+      'OPTION_INVALID',
+      `${shownAs}: ${path} must hold one line of at most ${secretBytesMax} bytes`,
+    );
+  }
+  return new Secret(text);
+}
+
 function parseFlags(
   specs: OptionSpecs,
   argv: readonly string[],
 ): Record<string, string | boolean | undefined> {
   const options = Object.fromEntries(
-    Object.entries(specs).map(([name, spec]) => [
+    Object.entries(withFileTwins(specs)).map(([name, spec]) => [
       flagOf(name),
       { type: spec.type === 'boolean' ? ('boolean' as const) : ('string' as const) },
     ]),
@@ -143,7 +205,7 @@ function integerOf(spec: OptionSpec, text: string, name: string): number {
 
 /** The help text of a set of options, a line each. */
 export function formatOptions(specs: OptionSpecs): string {
-  const rows = Object.entries(specs).map(([name, spec]): readonly [string, string] => {
+  const rows = Object.entries(withFileTwins(specs)).map(([name, spec]): readonly [string, string] => {
     const placeholder = spec.type === 'boolean' ? '' : ` ${(spec.unit ?? spec.type).toUpperCase()}`;
     const notes = [
       spec.choices === undefined ? '' : spec.choices.join(' | '),

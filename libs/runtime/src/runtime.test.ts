@@ -37,8 +37,38 @@ describe('readOptions', () => {
     expect(() => readOptions(specs, argv, {})).toThrow(message);
   });
 
+  describe('a secret', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'millrace-options-'));
+    const file = (name: string, text: string) => {
+      writeFileSync(join(dir, name), text);
+      return join(dir, name);
+    };
+    const read = (argv: readonly string[], environment: Readonly<Record<string, string>> = {}) =>
+      readOptions(specs, ['--data-dir', '/d', ...argv], environment).rootPassword.reveal();
+
+    it('comes from a file as well, without its last line feed', () => {
+      const path = file('password', ' hunter2 \n');
+      expect(read(['--root-password-file', path])).toBe(' hunter2 ');
+      expect(read([], { MILLRACE_ROOT_PASSWORD_FILE: path })).toBe(' hunter2 ');
+      expect(read(['--root-password', 'x'], { MILLRACE_ROOT_PASSWORD_FILE: path })).toBe('x');
+      expect(read(['--root-password-file', path], { MILLRACE_ROOT_PASSWORD: 'x' })).toBe(' hunter2 ');
+      expect(read([], { MILLRACE_ROOT_PASSWORD_FILE: '' })).toBe('');
+    });
+
+    it('is refused when given twice, or from a file that does not hold one line', () => {
+      const both = ['--root-password', 'x', '--root-password-file', 'y'];
+      expect(() => read(both)).toThrow('--root-password or --root-password-file, not both');
+      for (const text of ['', '\n', 'a\nb', 'x'.repeat(5_000)])
+        expect(() => read(['--root-password-file', file('bad', text)])).toThrow('must hold one line');
+      expect(() => read([], { MILLRACE_ROOT_PASSWORD_FILE: '/none' })).toThrow(
+        'MILLRACE_ROOT_PASSWORD_FILE: cannot read /none',
+      );
+    });
+  });
+
   it('describes every option', () => {
     expect(formatOptions(specs)).toContain('--grpc-port INTEGER');
+    expect(formatOptions(specs)).toContain('--root-password-file FILE');
   });
 });
 

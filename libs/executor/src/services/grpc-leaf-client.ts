@@ -5,6 +5,7 @@ import {
   type StageRequest,
 } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { ChannelPool, callClientStream, callServerStream, callUnary } from '@millrace/rpc/client';
+import type { NodeSecurity } from '@millrace/rpc/node-security';
 import { batchFromProto } from '@millrace/rpc/values';
 import type { ColumnBatch } from '@millrace/values/column-batch';
 import type { SqlType } from '@millrace/values/sql-type';
@@ -28,18 +29,23 @@ const decisions = { commit: ProtoDecision.COMMIT, abort: ProtoDecision.ABORT } a
 class GrpcLeafClient implements LeafClient {
   readonly leafId: string;
   readonly address: string;
-  readonly #stub: LeafStub;
+  readonly #channels: ChannelPool<LeafStub>;
   readonly #gone: AbortSignal;
 
   constructor(
     leaf: { readonly leafId: string; readonly address: string },
-    stub: LeafStub,
+    channels: ChannelPool<LeafStub>,
     gone: AbortSignal,
   ) {
     this.leafId = leaf.leafId;
     this.address = leaf.address;
-    this.#stub = stub;
+    this.#channels = channels;
     this.#gone = gone;
+  }
+
+  /** Asked for at each call: the pool closes clients that have not been used for a while. */
+  get #stub(): LeafStub {
+    return this.#channels.get(this.address);
   }
 
   applySchema(schema: LeafSchema, signal: AbortSignal): Promise<bigint> {
@@ -144,11 +150,15 @@ async function* stageRequests(
 
 /** Channels to leaves, one per address. */
 export class LeafChannels {
-  readonly #channels = new ChannelPool(LeafStub);
+  readonly #channels: ChannelPool<LeafStub>;
+
+  constructor(security?: NodeSecurity) {
+    this.#channels = new ChannelPool(LeafStub, security);
+  }
 
   /** A client that fails at once when `gone` fires. */
   connect(leaf: { readonly leafId: string; readonly address: string }, gone: AbortSignal): LeafClient {
-    return new GrpcLeafClient(leaf, this.#channels.get(leaf.address), gone);
+    return new GrpcLeafClient(leaf, this.#channels, gone);
   }
 
   close(): void {

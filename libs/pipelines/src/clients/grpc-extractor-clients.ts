@@ -1,6 +1,7 @@
 import { ExtractErrorDetail, ExtractorClient } from '@millrace/proto/millrace/extractor/v1/extractor';
 import { ChannelPool, callServerStream, callUnary } from '@millrace/rpc/client';
 import { trailerOf } from '@millrace/rpc/error-details';
+import type { NodeSecurity } from '@millrace/rpc/node-security';
 import { batchFromProto } from '@millrace/rpc/values';
 import { rowsOf, type ScalarValue } from '@millrace/values/column-batch';
 import { extractToProto, partitionFromProto, sourceToProto } from '../conversions/extract-messages.ts';
@@ -23,7 +24,11 @@ const warningsMax = 1_000;
 
 /** {@link ExtractorClients} over gRPC. */
 export class GrpcExtractorClients implements ExtractorClients {
-  readonly #channels = new ChannelPool(ExtractorClient);
+  readonly #channels: ChannelPool<ExtractorClient>;
+
+  constructor(security?: NodeSecurity) {
+    this.#channels = new ChannelPool(ExtractorClient, security);
+  }
 
   async describe(
     address: string,
