@@ -72,6 +72,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
+/** The end of a process waits for native threads: what still runs then is interrupted. */
+const openConnections = new Set<EngineConnection>();
+process.on('exit', () => {
+  for (const connection of openConnections) connection.interrupt();
+});
+
 /** One DuckDB instance. */
 export class Engine {
   readonly #instance: DuckDBInstance;
@@ -109,6 +115,7 @@ export class EngineConnection {
 
   constructor(connection: DuckDBConnection) {
     this.#connection = connection;
+    openConnections.add(this);
   }
 
   /** node-api's connection, for appenders. */
@@ -168,6 +175,7 @@ export class EngineConnection {
   }
 
   close(): void {
+    openConnections.delete(this);
     this.#connection.closeSync();
   }
 
