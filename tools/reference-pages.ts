@@ -1,12 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorsPage } from './errors-page.ts';
+import { metricsPage } from './metrics-page.ts';
 import { optionsPage } from './options-page.ts';
 import { root } from './source-tree.ts';
 
 /** `npm run docs`: writes the pages of docs/reference that are generated from code; `--check` only compares. */
 export const pages: Readonly<Record<string, () => Promise<string> | string>> = {
   'docs/reference/errors.md': errorsPage,
+  'docs/reference/metrics.md': metricsPage,
   'docs/reference/options.md': optionsPage,
 };
 

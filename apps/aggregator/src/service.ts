@@ -4,10 +4,11 @@ import { CatalogStore } from '@millrace/catalog/catalog-store';
 import { openEngine } from '@millrace/engine/duckdb-instance';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { createExecutor, type Executor, type ExecutorCore } from '@millrace/executor/create-executor';
+import { aggregatorGaugeSpecs, statementMetricSpecs } from '@millrace/executor/metrics';
 import { storedHashOf } from '@millrace/mysql-wire/native-password';
 import { MysqlServer } from '@millrace/mysql-wire/server';
 import { GrpcExtractorClients } from '@millrace/pipelines/extractor-clients';
-import { pipelineMetricSpecs } from '@millrace/pipelines/metrics';
+import { pipelineGaugeSpecs, pipelineGauges, pipelineMetricSpecs } from '@millrace/pipelines/metrics';
 import { pipelineAdminService } from '@millrace/pipelines/pipeline-admin-service';
 import { PipelineStatements } from '@millrace/pipelines/pipeline-statements';
 import { Pipelines } from '@millrace/pipelines/pipelines';
@@ -103,11 +104,14 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
     killConnection: (connectionId) => mysql.kill(connectionId, 'connection'),
     security,
     logger,
+    metrics: metrics.declare(statementMetricSpecs),
     nowMs: Date.now,
     random: Math.random,
     crashPoint,
   });
   await lifecycle.start({ name: 'executor', stop: () => executor.stop() });
+  metrics.observe(aggregatorGaugeSpecs, executor.gauges);
+  metrics.observe(pipelineGaugeSpecs, pipelineGauges(catalog));
   executor.start();
   // Before anything listens: a START PIPELINE that came first would be resumed once more.
   pipelines.get().resume();

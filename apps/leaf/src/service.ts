@@ -14,6 +14,7 @@ import { listenOptions, memberOptions } from '@millrace/runtime/node-options';
 import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
 import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
 import { createLeaf } from '@millrace/storage/leaf';
+import { leafGaugeSpecs, leafGauges } from '@millrace/storage/leaf-gauges';
 import { leafService } from '@millrace/storage/leaf-service';
 
 export const leafOptions = {
@@ -66,7 +67,9 @@ export async function startLeaf(
         directory.release();
       },
     };
-    return await startMember(member, options, new MetricRegistry(), logger);
+    const metrics = new MetricRegistry();
+    metrics.observe(leafGaugeSpecs, leafGauges(leaf, directory.path));
+    return await startMember(member, options, metrics, logger);
   } catch (error) {
     security.tls?.close();
     directory.release();

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { createExtractor } from '@millrace/extract/extractor';
+import { extractorMetricSpecs } from '@millrace/extract/extractor-metrics';
 import { extractorService } from '@millrace/extract/services/extractor-service';
 import { leafStager } from '@millrace/extract/services/leaf-stager';
 import { LeafClient } from '@millrace/proto/millrace/leaf/v1/leaf';
@@ -50,6 +51,7 @@ export async function startExtractor(
   const security = openNodeSecurity(options, logger);
   const leaves = new ChannelPool(LeafClient, security);
   const runners = new ChannelPool(TransformClient, security);
+  const metrics = new MetricRegistry();
   const extractor = createExtractor({
     workDirectory: options.workDir ?? (existsSync(sharedMemory) ? sharedMemory : tmpdir()),
     engineThreads: options.engineThreads,
@@ -57,6 +59,7 @@ export async function startExtractor(
     bufferBytesMax: options.memoryMb * megabyte,
     stage: leafStager(leaves),
     logger,
+    metrics: metrics.declare(extractorMetricSpecs),
     crashPoint: crashPointOf(process.env['MILLRACE_CRASH_POINT']),
   });
   return startMember(
@@ -71,7 +74,7 @@ export async function startExtractor(
       },
     },
     options,
-    new MetricRegistry(),
+    metrics,
     logger,
   );
 }

@@ -10,6 +10,7 @@ import { listenOptions, memberOptions } from '@millrace/runtime/node-options';
 import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
 import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
 import { ProcessPool } from '@millrace/transform/process-pool';
+import { runnerGaugeSpecs, runnerGauges } from '@millrace/transform/runner-gauges';
 import { transformService } from '@millrace/transform/transform-service';
 
 export const runnerOptions = {
@@ -62,6 +63,8 @@ export async function startRunner(
     runningMax: options.programsMax,
     spareIdleMs,
   });
+  const metrics = new MetricRegistry();
+  metrics.observe(runnerGaugeSpecs, runnerGauges(pool));
   const limits = {
     timeMsMax: options.timeLimitSeconds * 1000,
     outputBytesMax: options.outputLimitMb * megabyte,
@@ -78,7 +81,7 @@ export async function startRunner(
       },
     },
     options,
-    new MetricRegistry(),
+    metrics,
     logger,
   );
 }

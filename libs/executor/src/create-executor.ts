@@ -16,6 +16,7 @@ import { LeafAdmission } from './cluster/leaf-admission.ts';
 import { NodeRegistry } from './cluster/node-registry.ts';
 import { SchemaDistribution } from './cluster/schema-distribution.ts';
 import { hostAndPort } from './information-schema/information-view.ts';
+import { type AggregatorGauges, aggregatorGauges, type StatementMetrics } from './metrics.ts';
 import { MergeEngine } from './queries/merge-engine.ts';
 import { SelectRunner } from './queries/select-runner.ts';
 import { clusterService } from './services/cluster-service.ts';
@@ -59,6 +60,7 @@ export interface ExecutorOptions {
   /** What this node shows the leaves; nothing unless given. */
   readonly security?: NodeSecurity;
   readonly logger: Logger;
+  readonly metrics: StatementMetrics;
   /** Unix milliseconds. */
   readonly nowMs: () => number;
   readonly random: () => number;
@@ -69,6 +71,7 @@ export interface ExecutorOptions {
 export interface Executor {
   readonly core: ExecutorCore;
   readonly pipelines: PipelinePort;
+  readonly gauges: AggregatorGauges;
   /** Query and Cluster; serve them on the gRPC port before leaves can register. */
   readonly services: readonly ServiceBinding[];
   /** Delivers decisions that leaves may not have seen; call once, when the services are served. */
@@ -159,12 +162,14 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     pipelines,
     logger,
   };
-  const sessionOptions = { services, aggregatorAddress: options.mysqlAddress, nowMs, random };
+  const { metrics } = options;
+  const sessionOptions = { services, aggregatorAddress: options.mysqlAddress, nowMs, random, metrics };
   let grpcSessionIdNext = grpcSessionIdFirst;
 
   return {
     core,
     pipelines,
+    gauges: aggregatorGauges(registry, processes, coordinator),
     services: [
       clusterService({
         registry,

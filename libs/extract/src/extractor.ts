@@ -15,6 +15,7 @@ import {
   extractBatch,
   type RangeResult,
 } from './extract-batch.ts';
+import { type ExtractorMetrics, recordRanges } from './extractor-metrics.ts';
 import { previewBatch } from './preview-batch.ts';
 import { KafkaRecordSource } from './sources/kafka-record-source.ts';
 import type { RecordSource, SourceOffsets } from './sources/record-source.ts';
@@ -36,6 +37,7 @@ export interface ExtractorOptions {
   readonly bufferBytesMax: number;
   readonly stage: StageSlice;
   readonly logger: Logger;
+  readonly metrics: ExtractorMetrics;
   /** How to open a source by its type; `kafka` unless a test says otherwise. */
   readonly openSource?: OpenSource;
   readonly crashPoint?: (point: CrashPoint) => void;
@@ -122,9 +124,18 @@ class ExtractorRole implements Extractor {
       this.#crashPoint('after-stage');
       return stored;
     };
-    return this.#sources.use(batch.source, (source) =>
-      extractBatch(batch, { destination, stage }, this.#ports(source, batch), emit, signal),
-    );
+    const { metrics } = this.#options;
+    try {
+      const ranges = await this.#sources.use(batch.source, (source) =>
+        extractBatch(batch, { destination, stage }, this.#ports(source, batch), emit, signal),
+      );
+      metrics.batches(1, { outcome: 'succeeded' });
+      recordRanges(metrics, ranges);
+      return ranges;
+    } catch (error) {
+      metrics.batches(1, { outcome: signal.aborted ? 'canceled' : 'failed' });
+      throw error;
+    }
   }
 
   async preview(

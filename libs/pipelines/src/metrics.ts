@@ -1,4 +1,5 @@
-import type { MetricSpecs, Metrics } from '@millrace/runtime/metrics';
+import type { CatalogStore } from '@millrace/catalog/catalog-store';
+import type { MetricReaders, MetricSpecs, Metrics, ObservedSpecs } from '@millrace/runtime/metrics';
 
 /** The metrics of pipelines. */
 export const pipelineMetricSpecs = {
@@ -42,3 +43,23 @@ export const pipelineMetricSpecs = {
 } as const satisfies MetricSpecs;
 
 export type PipelineMetrics = Metrics<typeof pipelineMetricSpecs>;
+
+/** What pipelines are, whether or not they do anything. */
+export const pipelineGaugeSpecs = {
+  state: {
+    type: 'gauge',
+    name: 'pipeline_state',
+    help: '1 for the state the pipeline is in: Running, Stopped or Error',
+    labels: ['database', 'pipeline', 'state'],
+  },
+} as const satisfies ObservedSpecs;
+
+export function pipelineGauges(catalog: CatalogStore): MetricReaders<typeof pipelineGaugeSpecs> {
+  return {
+    state: () =>
+      catalog.pipelines.pipelines().map(({ databaseId, name: pipeline, state }) => {
+        const database = catalog.schema.databaseById(databaseId)?.name ?? '';
+        return { value: 1, labels: { database, pipeline, state } };
+      }),
+  };
+}

@@ -14,6 +14,17 @@ export interface MetricSpec {
 export type MetricSpecs = Readonly<Record<string, MetricSpec>>;
 export type MetricLabels = Readonly<Record<string, string | number>>;
 
+export interface MetricSample {
+  readonly value: number;
+  readonly labels?: MetricLabels;
+}
+
+/** A gauge that is looked up whenever the metrics are asked for. */
+export type ObservedSpecs = Readonly<Record<string, MetricSpec & { readonly type: 'gauge' }>>;
+export type MetricReaders<Specs extends ObservedSpecs> = {
+  readonly [Name in keyof Specs]: () => readonly MetricSample[] | Promise<readonly MetricSample[]>;
+};
+
 /** Records values of declared metrics. Recording one with labels that were not declared throws: it is a bug. */
 export type Metrics<Specs extends MetricSpecs> = {
   readonly [Name in keyof Specs]: (value: number, labels?: MetricLabels) => void;
@@ -32,6 +43,29 @@ export class MetricRegistry {
     const recorders = Object.entries(specs).map(([key, spec]) => [key, this.#recorder(spec)] as const);
     // One recorder per key of `specs`.
     return Object.fromEntries(recorders) as Metrics<Specs>;
+  }
+
+  /** Adds gauges with what reads them; one that cannot be read is left out of the answer. */
+  observe<const Specs extends ObservedSpecs>(specs: Specs, readers: MetricReaders<Specs>): void {
+    for (const [key, { name, help, labels = [] }] of Object.entries(specs)) {
+      const read = readers[key];
+      const gauge: Gauge = new Gauge({
+        name: `millrace_${name}`,
+        help,
+        labelNames: [...labels],
+        registers: [this.#registry],
+        async collect() {
+          // What was true at the last look may be gone; without labels a gauge that was reset would show 0.
+          gauge.reset();
+          if (labels.length === 0) gauge.remove();
+          try {
+            for (const sample of (await read?.()) ?? []) gauge.set(sample.labels ?? {}, sample.value);
+          } catch {
+            // A leaf that stops, a disk that is gone: the other metrics are still worth having.
+          }
+        },
+      });
+    }
   }
 
   #recorder(spec: MetricSpec): (value: number, labels?: MetricLabels) => void {

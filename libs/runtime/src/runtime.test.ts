@@ -172,6 +172,19 @@ describe('HttpServer', () => {
       rows: { type: 'counter', name: 'rows_total', help: 'rows', labels: ['table'] },
     });
     recorded.rows(3, { table: 't' });
+    let tables = ['a', 'b'];
+    metrics.observe(
+      {
+        tables: { type: 'gauge', name: 'tables', help: 'tables', labels: ['name'] },
+        total: { type: 'gauge', name: 'tables_all', help: 'all of them' },
+        broken: { type: 'gauge', name: 'broken', help: 'cannot be read' },
+      },
+      {
+        tables: () => tables.map((name) => ({ value: 1, labels: { name } })),
+        total: async () => [{ value: tables.length }],
+        broken: () => Promise.reject(new Error('no disk')),
+      },
+    );
     let reason: string | null = 'no leaf';
     const server = new HttpServer({ host: '127.0.0.1', port: 0, metrics, notReadyReason: () => reason });
     const base = `http://127.0.0.1:${await server.start()}`;
@@ -179,7 +192,13 @@ describe('HttpServer', () => {
     expect((await fetch(`${base}/readyz`)).status).toBe(503);
     reason = null;
     expect((await fetch(`${base}/readyz`)).status).toBe(200);
-    expect(await (await fetch(`${base}/metrics`)).text()).toContain('millrace_rows_total{table="t"} 3');
+    const text = async () => (await fetch(`${base}/metrics`)).text();
+    expect(await text()).toContain('millrace_rows_total{table="t"} 3');
+    expect(await text()).toMatch(/^millrace_tables\{name="a"\} 1\nmillrace_tables\{name="b"\} 1$/m);
+    tables = ['b'];
+    expect(await text()).not.toContain('name="a"');
+    expect(await text()).toMatch(/^millrace_tables_all 1$/m);
+    expect(await text()).not.toMatch(/^millrace_broken /m);
     expect((await fetch(`${base}/nothing`)).status).toBe(404);
     expect((await fetch(`${base}/healthz`, { method: 'POST' })).status).toBe(405);
     await server.stop();

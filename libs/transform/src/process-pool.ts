@@ -55,6 +55,11 @@ export class ProcessPool {
     if (reusable && !this.#closed) this.#keepSpare(program);
   }
 
+  /** Programs that run, and runs that wait for a place. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#options.runningMax - this.#slots, waiting: this.#waiting.length };
+  }
+
   close(): void {
     this.#closed = true;
     for (const { timer } of this.#spares.values()) clearTimeout(timer);

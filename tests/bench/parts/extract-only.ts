@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { createExtractor, type ExtractorBatch } from '@millrace/extract/extractor';
+import { extractorMetricSpecs } from '@millrace/extract/extractor-metrics';
 import { silentLogger } from '@millrace/runtime/logger';
+import { MetricRegistry } from '@millrace/runtime/metrics';
 import { adtechColumns } from '@millrace/testkit/adtech-events';
 import { databasePartitions } from '../adtech-schema.ts';
 import { measurePart, partInput } from './measure-part.ts';
@@ -20,6 +22,7 @@ const extractor = createExtractor({
   engineMemoryBytesMax: 256 * megabyte,
   bufferBytesMax: 256 * megabyte,
   logger: silentLogger,
+  metrics: new MetricRegistry().declare(extractorMetricSpecs),
   stage: async (_header, chunks) => {
     let bytes = 0;
     let checksum = 0;

@@ -11,6 +11,7 @@ import { parseNextStatement, parseStatement } from '@millrace/sql/parse';
 import type { ColumnBatch, ResultColumn, ScalarValue } from '@millrace/values/column-batch';
 import { fillView } from '../information-schema/information-schema.ts';
 import type { ViewScope } from '../information-schema/information-view.ts';
+import { recordStatement, type StatementMetrics } from '../metrics.ts';
 import { tableOf } from '../statements/names.ts';
 import { runStatement } from '../statements/run-statement.ts';
 import type {
@@ -31,6 +32,7 @@ export interface SessionOptions {
   /** Unix milliseconds. */
   readonly nowMs: () => number;
   readonly random: () => number;
+  readonly metrics: StatementMetrics;
   /** Ends the client's connection. */
   readonly endConnection: () => void;
   readonly multiStatements: () => boolean;
@@ -148,6 +150,8 @@ export class Session implements MysqlSession {
     const kill = new AbortController();
     this.#setRunning({ text, kill });
     const timer = this.#startTimer(statement, kill);
+    const startMs = performance.now();
+    let failure: unknown;
     try {
       if (!isDiagnostic(statement)) this.#state.clearWarnings();
       const context = this.#contextOf(parameters, AbortSignal.any([signal, kill.signal]));
@@ -165,9 +169,12 @@ export class Session implements MysqlSession {
         warnings: () => this.#state.warnings.length,
       };
     } catch (error) {
-      throw this.#recorded(kill.signal.aborted ? kill.signal.reason : error);
+      failure = kill.signal.aborted ? kill.signal.reason : error;
+      throw this.#recorded(failure);
     } finally {
       clearTimeout(timer);
+      const seconds = (performance.now() - startMs) / 1_000;
+      recordStatement(this.#options.metrics, statement.kind, seconds, failure);
       this.#setRunning(undefined);
     }
   }

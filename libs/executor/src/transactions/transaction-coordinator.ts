@@ -93,6 +93,11 @@ export class TransactionCoordinator {
     this.#delivery = new DecisionDelivery(options.leaves, options.logger);
   }
 
+  /** Transactions between their begin and the last apply. */
+  get openCount(): number {
+    return this.#running.size;
+  }
+
   /** Delivers the commits that participants may not have seen before the last stop. */
   recover(): void {
     for (const { transactionId, leafIds } of this.#options.catalog.decisions.undelivered()) {

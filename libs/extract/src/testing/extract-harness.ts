@@ -18,8 +18,10 @@ import { Handlers } from '@millrace/rpc/handlers';
 import { tableToProto } from '@millrace/rpc/schema';
 import { RpcServer } from '@millrace/rpc/server';
 import { silentLogger } from '@millrace/runtime/logger';
+import { MetricRegistry } from '@millrace/runtime/metrics';
 import type { SqlType } from '@millrace/values/sql-type';
 import { createExtractor, type Extractor } from '../extractor.ts';
+import { extractorMetricSpecs } from '../extractor-metrics.ts';
 import { extractorService } from '../services/extractor-service.ts';
 import { leafStager } from '../services/leaf-stager.ts';
 import type { RecordSource } from '../sources/record-source.ts';
@@ -47,6 +49,7 @@ export class ExtractHarness {
       bufferBytesMax: options.bufferBytesMax ?? 1 << 28,
       stage: leafStager(this.#leafChannels),
       logger: silentLogger,
+      metrics: new MetricRegistry().declare(extractorMetricSpecs),
       openSource: async () => {
         if (this.source === undefined) throw new Error('no source');
         return this.source;
