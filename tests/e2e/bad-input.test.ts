@@ -261,7 +261,7 @@ describe('bad input', () => {
   });
 
   it('an unreachable broker and an unknown topic are refused at CREATE, and without one at START with FORCE', async () => {
-    await client.run('CREATE TABLE nowhere (a INT)');
+    await client.run('CREATE TABLE nowhere (a INT)', 'SET GLOBAL pipelines_source_retry_delay_ms = 50');
     const port = await freePort();
     const definition = (force: string, source: string) =>
       `CREATE OR REPLACE PIPELINE nowhere_pipe ${force} AS LOAD DATA KAFKA '${source}' INTO TABLE nowhere`;

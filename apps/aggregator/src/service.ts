@@ -164,20 +164,22 @@ function pipelinesFactory(metrics: MetricRegistry, security: NodeSecurity, logge
   const recorded = metrics.declare(pipelineMetricSpecs);
   let created: Pipelines | undefined;
   return {
-    create: ({ catalog, coordinator, registry, bindContext }: ExecutorCore): Pipelines => {
-      const nodes = (role: 'leaf' | 'extractor' | 'transform-runner') =>
-        registry.nodes().filter((node) => node.role === role && node.state === 'online');
+    create: ({ catalog, coordinator, registry, globals, bindContext }: ExecutorCore): Pipelines => {
       created = new Pipelines({
         catalog,
         bindContext,
         transactions: coordinator,
         extractors,
         nodes: {
-          extractors: () => nodes('extractor'),
-          runners: () => nodes('transform-runner'),
-          leaves: () => nodes('leaf'),
+          extractors: () => registry.onlineNodes('extractor'),
+          runners: () => registry.onlineNodes('transform-runner'),
+          leaves: () => registry.onlineNodes('leaf'),
         },
-        clock: { nowSeconds: () => Date.now() / 1000 },
+        clock: {
+          nowSeconds: () => Date.now() / 1000,
+          monotonicSeconds: () => performance.now() / 1000,
+        },
+        sourceDelayMs: () => Number(globals.integer('pipelines_source_retry_delay_ms')),
         logger,
         metrics: recorded,
       });

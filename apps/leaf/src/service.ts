@@ -53,6 +53,7 @@ export async function startLeaf(
     const member = {
       role: 'leaf' as const,
       security,
+      capacity: options.engineThreads,
       services: (handlers: Parameters<typeof leafService>[2]) => [
         { definition: LeafService, implementation: leafService(leaf, identity.nodeId, handlers) },
       ],
@@ -60,7 +61,7 @@ export async function startLeaf(
       identity,
       saveIdentity: (assigned: typeof identity) => saveIdentity(directory.path, assigned),
       prepared: () => leaf.openTransactions(),
-      drain: async () => leaf.drain(),
+      drain: () => leaf.drain(),
       stop: async () => {
         await leaf.stop();
         outcomes.close();

@@ -66,6 +66,7 @@ export async function startExtractor(
     {
       role: 'extractor',
       security,
+      capacity: options.engineThreads,
       services: (handlers) => [extractorService(extractor, runners, handlers)],
       stop: () => {
         extractor.close();

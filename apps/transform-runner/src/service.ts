@@ -74,6 +74,7 @@ export async function startRunner(
     {
       role: 'transform-runner',
       security,
+      capacity: options.programsMax,
       services: (handlers) => [transformService(pool, limits, handlers)],
       stop: async () => {
         pool.close();

@@ -154,4 +154,6 @@ export interface LeafRecord {
   readonly leafId: string;
   /** Last known "host:port". */
   readonly address: string;
+  /** Taken out by REMOVE LEAF: it may not register. */
+  readonly removed: boolean;
 }

@@ -81,7 +81,8 @@ export interface Executor {
   stop(): Promise<void>;
 }
 
-const leaseMs = 10_000;
+/** Short, so that the work of a node that hangs moves on within 5 s. */
+const leaseMs = 3_000;
 const applyWaitMs = 5_000;
 /** Ids of gRPC sessions begin above the 32 bits of MySQL connection ids. */
 const grpcSessionIdFirst = 2n ** 32n;

@@ -15,11 +15,13 @@ import type { PipelineSpec } from './pipeline-spec.ts';
 import type {
   ExtractReport,
   LoadRequest,
+  NodeAddress,
   RangeReport,
   SourcePartitionState,
   SourceRangeSpec,
   StagedSliceReport,
 } from './ports.ts';
+import { untilLost } from './until-lost.ts';
 
 export interface BatchOrder {
   readonly record: PipelineRecord;
@@ -37,6 +39,11 @@ export type BatchResult =
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'canceled' };
 
+interface Target {
+  readonly ordinal: number;
+  readonly leaf: NodeAddress;
+}
+
 /** Batches remembered of one pipeline (pipelines_batches_metadata_to_keep). */
 export const batchesKept = 1000;
 const lockWaitMs = 60_000;
@@ -50,7 +57,10 @@ export class BatchRunner {
   readonly #errors: ErrorLog;
   readonly #order: BatchOrder;
   readonly #batchId: bigint;
+  /** Unix seconds, to show. */
   readonly #startedAt: number;
+  /** Monotonic seconds, to measure. */
+  readonly #beganAt: number;
   #extractedBytes = 0n;
   #step: BatchStep = 'planned';
   #attempt = 0;
@@ -64,6 +74,7 @@ export class BatchRunner {
     this.#batchId = again?.batchId ?? (last?.batchId ?? 0n) + 1n;
     this.#attempt = again?.attempt ?? 0;
     this.#startedAt = context.clock.nowSeconds();
+    this.#beganAt = context.clock.monotonicSeconds();
   }
 
   async run(signal: AbortSignal): Promise<BatchResult> {
@@ -100,7 +111,12 @@ export class BatchRunner {
           break;
         }
         this.#advance('attemptFailed');
-        await sleep(retryDelayMs(policy, policy === 'wait' ? waits : counted), signal).catch(() => {});
+        const delayMs = retryDelayMs(
+          policy,
+          policy === 'wait' ? waits : counted,
+          this.#context.sourceDelayMs(),
+        );
+        await sleep(delayMs, signal).catch(() => {});
       }
     }
     return this.#finish(result);
@@ -111,7 +127,7 @@ export class BatchRunner {
   }
 
   #seconds(): number {
-    return this.#context.clock.nowSeconds() - this.#startedAt;
+    return this.#context.clock.monotonicSeconds() - this.#beganAt;
   }
 
   #recordError(error: unknown): string | null {
@@ -136,40 +152,18 @@ export class BatchRunner {
   }
 
   async #extract(transactionId: bigint, signal: AbortSignal): Promise<ExtractReport> {
-    const { record, spec, ranges } = this.#order;
-    const { nodes, extractors } = this.#context;
+    const { record, ranges } = this.#order;
+    const { nodes } = this.#context;
     const assigned = assignRanges(record.id, ranges, nodes.extractors());
     if (assigned.size === 0)
       throw new MillraceError('EXTRACTOR_UNAVAILABLE', 'no pipeline-extractor is online');
-    const runner = rendezvous(String(record.id), nodes.runners());
-    if (spec.shape.transform !== undefined && runner === undefined) {
-      throw new MillraceError('RUNNER_UNAVAILABLE', 'no transform-runner is online');
-    }
     const targets = this.#targets();
     const failed = new AbortController();
     const both = AbortSignal.any([signal, failed.signal]);
     const reports = await Promise.all(
       [...assigned].map(async ([node, share], index) => {
         try {
-          return await extractors.extract(
-            node.address,
-            {
-              transactionId,
-              pipelineId: record.id,
-              pipelineName: record.name,
-              epoch: record.epoch,
-              batchId: this.#batchId,
-              source: spec.source,
-              ranges: share,
-              shape: spec.shape,
-              databaseId: spec.database.id,
-              table: spec.table,
-              targets,
-              slicePrefix: `b${this.#batchId}a${this.#attempt}e${index}`,
-              runnerAddress: runner?.address ?? '',
-            },
-            both,
-          );
+          return await this.#extractShare(node, share, { transactionId, index, targets }, both);
         } catch (error) {
           failed.abort(error);
           throw error;
@@ -183,6 +177,40 @@ export class BatchRunner {
     };
   }
 
+  /** One extractor's part of the attempt. Ends at once when a node that it needs is lost. */
+  #extractShare(
+    node: NodeAddress,
+    ranges: readonly SourceRangeSpec[],
+    attempt: { readonly transactionId: bigint; readonly index: number; readonly targets: readonly Target[] },
+    signal: AbortSignal,
+  ): Promise<ExtractReport> {
+    const { record, spec } = this.#order;
+    const { nodes, extractors } = this.#context;
+    const runner = rendezvous(`${record.id}/${node.nodeId}`, nodes.runners());
+    const transforms = spec.shape.transform !== undefined;
+    if (transforms && runner === undefined)
+      throw new MillraceError('RUNNER_UNAVAILABLE', 'no transform-runner is online');
+    const needed = [node, ...attempt.targets.map(({ leaf }) => leaf)];
+    if (transforms && runner !== undefined) needed.push(runner);
+    const order = {
+      transactionId: attempt.transactionId,
+      pipelineId: record.id,
+      pipelineName: record.name,
+      epoch: record.epoch,
+      batchId: this.#batchId,
+      source: spec.source,
+      ranges,
+      shape: spec.shape,
+      databaseId: spec.database.id,
+      table: spec.table,
+      targets: attempt.targets.map(({ ordinal, leaf }) => ({ ordinal, leafAddress: leaf.address })),
+      slicePrefix: `b${this.#batchId}a${this.#attempt}e${attempt.index}`,
+      runnerAddress: runner?.address ?? '',
+    };
+    const losses = [...new Set(needed.map(({ gone }) => gone))];
+    return untilLost(losses, signal, (scope) => extractors.extract(node.address, order, scope));
+  }
+
   #leafIds(): string[] {
     return [
       ...new Set(
@@ -192,19 +220,19 @@ export class BatchRunner {
   }
 
   /** Where rows go: every partition of the table, or the copy of a reference table on every leaf. */
-  #targets(): { ordinal: number; leafAddress: string }[] {
-    const addresses = new Map(this.#context.nodes.leaves().map(({ nodeId, address }) => [nodeId, address]));
-    const addressOf = (leafId: string): string => {
-      const address = addresses.get(leafId);
-      if (address === undefined) throw new MillraceError('LEAF_UNAVAILABLE', `leaf ${leafId} is not online`);
-      return address;
+  #targets(): Target[] {
+    const leaves = new Map(this.#context.nodes.leaves().map((leaf) => [leaf.nodeId, leaf]));
+    const leafOf = (leafId: string): NodeAddress => {
+      const leaf = leaves.get(leafId);
+      if (leaf === undefined) throw new MillraceError('LEAF_UNAVAILABLE', `leaf ${leafId} is not online`);
+      return leaf;
     };
     if (this.#order.spec.table.reference) {
-      return this.#leafIds().map((leafId) => ({ ordinal: -1, leafAddress: addressOf(leafId) }));
+      return this.#leafIds().map((leafId) => ({ ordinal: -1, leaf: leafOf(leafId) }));
     }
     return this.#context.catalog.schema
       .partitions(this.#order.databaseName)
-      .map(({ ordinal, leafId }) => ({ ordinal, leafAddress: addressOf(leafId) }));
+      .map(({ ordinal, leafId }) => ({ ordinal, leaf: leafOf(leafId) }));
   }
 
   /** The partitions that got rows. Throws LEAF_UNAVAILABLE when the leaf of one is no longer where they were sent. */

@@ -20,6 +20,7 @@ import type {
   SourceRangeSpec,
   Transactions,
 } from './ports.ts';
+import { untilLost } from './until-lost.ts';
 
 export interface RunnerContext {
   readonly catalog: CatalogStore;
@@ -31,6 +32,8 @@ export interface RunnerContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: PipelineMetrics;
+  /** First pause after a failure to reach a source, in ms; pipelines_source_retry_delay_ms. */
+  readonly sourceDelayMs: () => number;
 }
 
 export interface RunOptions {
@@ -178,21 +181,36 @@ export class PipelineRunner {
     let attempts = 0;
     for (let tries = 1; ; tries += 1) {
       try {
-        const node = rendezvous(String(this.#pipelineId), this.#context.nodes.extractors());
-        if (node === undefined)
-          throw new MillraceError('EXTRACTOR_UNAVAILABLE', 'no pipeline-extractor is online');
-        return await this.#context.extractors.describe(node.address, request, options.signal);
+        return await this.#describeOnce(request, options.signal);
       } catch (error) {
         if (options.signal.aborted) throw error;
         const policy = failurePolicyOf(error);
-        if (policy === 'attempt') {
-          attempts += 1;
-          this.#errors.record(error, null);
-        } else if (tries === 1) {
-          this.#errors.record(error, null);
-        }
+        const counts = policy !== 'wait' && policy !== 'stop';
+        if (counts) attempts += 1;
+        if (counts || tries === 1) this.#errors.record(error, null);
         if (policy === 'stop' || attempts >= spec.attemptsMax) throw new RecordedError(error);
-        await sleep(retryDelayMs(policy, policy === 'wait' ? tries : attempts), options.signal);
+        const failures = policy === 'wait' ? tries : attempts;
+        await sleep(retryDelayMs(policy, failures, this.#context.sourceDelayMs()), options.signal);
+      }
+    }
+  }
+
+  async #describeOnce(
+    request: Parameters<ExtractorClients['describe']>[1],
+    signal: AbortSignal,
+  ): Promise<readonly SourcePartitionState[]> {
+    const { nodes, extractors } = this.#context;
+    for (;;) {
+      const node = rendezvous(String(this.#pipelineId), nodes.extractors());
+      if (node === undefined)
+        throw new MillraceError('EXTRACTOR_UNAVAILABLE', 'no pipeline-extractor is online');
+      try {
+        return await untilLost([node.leaving], signal, (scope) =>
+          extractors.describe(node.address, request, scope),
+        );
+      } catch (error) {
+        // Nothing was lost with a node that went while it looked: another one looks.
+        if (!node.leaving.aborted || signal.aborted) throw error;
       }
     }
   }

@@ -16,6 +16,12 @@ import type {
   SourcePartitionState,
 } from './ports.ts';
 
+const never = new AbortController().signal;
+
+function node(nodeId: string, address: string, gone = never) {
+  return { nodeId, address, capacity: 1, leaving: gone, gone };
+}
+
 /** A source, extractor and leaves in memory: what is committed is what `loaded` holds. */
 class FakeCluster {
   partitions: SourcePartitionState[] = [{ sourcePartition: '0', earliestOffset: 0n, latestOffset: 10n }];
@@ -26,7 +32,11 @@ class FakeCluster {
   readonly orders: ExtractOrder[] = [];
   abandoned = 0;
   extractorOnline = true;
+  extractors = [node('e', 'extractor:1')];
+  /** Extraction at this address never ends by itself. */
+  hangingAddress = '';
   leafAddress = 'leaf:1';
+  nowSeconds = () => Date.now() / 1000;
   /** Called once in the middle of the next call. */
   duringDescribe: (() => void) | undefined;
   duringExtract: (() => void) | undefined;
@@ -57,8 +67,15 @@ class FakeCluster {
     return this.partitions;
   }
 
-  async extract(_address: string, order: ExtractOrder): Promise<ExtractReport> {
+  async extract(address: string, order: ExtractOrder, signal: AbortSignal): Promise<ExtractReport> {
     this.orders.push(order);
+    if (address === this.hangingAddress) {
+      await new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(new MillraceError('QUERY_KILLED', 'cancelled')), {
+          once: true,
+        }),
+      );
+    }
     const failure = this.extractFailures.shift();
     if (failure !== undefined) throw failure;
     const leafAddress = order.targets[0]?.leafAddress ?? '';
@@ -151,11 +168,12 @@ describe('Pipelines', () => {
       transactions: cluster,
       extractors: cluster,
       nodes: {
-        extractors: () => (cluster.extractorOnline ? [{ nodeId: 'e', address: 'extractor:1' }] : []),
+        extractors: () => (cluster.extractorOnline ? cluster.extractors : []),
         runners: () => [],
-        leaves: () => [{ nodeId: 'leaf-1', address: cluster.leafAddress }],
+        leaves: () => [node('leaf-1', cluster.leafAddress)],
       },
-      clock: { nowSeconds: () => Date.now() / 1000 },
+      clock: { nowSeconds: () => cluster.nowSeconds(), monotonicSeconds: () => performance.now() / 1000 },
+      sourceDelayMs: () => 1,
       logger: silentLogger,
       metrics: {
         batches: count('batches'),
@@ -213,6 +231,32 @@ describe('Pipelines', () => {
     expect(errors()).toMatchObject([
       { code: 1953, message: expect.stringContaining('offset 3'), batchId: 1n },
     ]);
+  });
+
+  it('moves a batch whose extractor hangs when that is lost, and counts no attempt', async () => {
+    const lost = new AbortController();
+    cluster.extractors = [node('hangs', 'extractor:2', lost.signal)];
+    cluster.hangingAddress = 'extractor:2';
+    await create();
+    pipelines.start('d', 'p', false);
+    await until(() => cluster.orders.length === 1);
+    cluster.extractors = [node('e', 'extractor:1')];
+    lost.abort(new MillraceError('EXTRACTOR_UNAVAILABLE', 'extractor extractor:2 was lost'));
+    await until(() => cursors()[0] === 10n);
+    expect(cluster.loaded).toEqual(['0:0-10']);
+    expect(errors().map(({ message }) => message)).toEqual(['extractor extractor:2 was lost']);
+    expect(state()).toBe('Running');
+  });
+
+  it('measures batches right when the clock of the machine is set back', async () => {
+    await create();
+    cluster.duringExtract = () => {
+      cluster.nowSeconds = () => Date.now() / 1000 - 3600;
+    };
+    await foreground();
+    const [batch] = catalog.pipelines.batches(pipelines.find('d', 'p').id);
+    expect(batch?.seconds).toBeGreaterThanOrEqual(0);
+    expect(batch?.seconds).toBeLessThan(600);
   });
 
   it('goes to Error after four attempts, with the position where it was', async () => {

@@ -11,6 +11,7 @@ import { planRanges } from './batch/batch-plan.ts';
 import { batchesKept } from './batch-runner.ts';
 import { PipelineRunner, type RunnerContext, type RunResult } from './pipeline-runner.ts';
 import { bindPipeline, definitionOf, type PipelineSpec } from './pipeline-spec.ts';
+import { untilLost } from './until-lost.ts';
 
 export type PipelinesContext = RunnerContext;
 
@@ -304,6 +305,7 @@ export class Pipelines {
     }));
     const node = rendezvous(String(record.id), nodes.extractors());
     if (planned.length === 0 || node === undefined) return { columns, rows: [] };
+    const runner = rendezvous(String(record.id), nodes.runners());
     const order = {
       transactionId: 0n,
       pipelineId: record.id,
@@ -317,9 +319,11 @@ export class Pipelines {
       table: spec.table,
       targets: [],
       slicePrefix: 'test',
-      runnerAddress: rendezvous(String(record.id), nodes.runners())?.address ?? '',
+      runnerAddress: runner?.address ?? '',
     };
-    return { columns, rows: await extractors.preview(node.address, order, previewRowsMax, signal) };
+    const losses = runner === undefined ? [node.gone] : [node.gone, runner.gone];
+    const preview = (scope: AbortSignal) => extractors.preview(node.address, order, previewRowsMax, scope);
+    return { columns, rows: await untilLost(losses, signal, preview) };
   }
 
   clearErrors(databaseName: string, name: string | undefined): void {
@@ -336,7 +340,9 @@ export class Pipelines {
     const node = rendezvous(name, nodes.extractors());
     if (node === undefined)
       throw new MillraceError('EXTRACTOR_UNAVAILABLE', 'no pipeline-extractor is online');
-    return extractors.describe(node.address, { source: spec.source, cursors: [], waitMs: 0 }, signal);
+    return untilLost([node.gone], signal, (scope) =>
+      extractors.describe(node.address, { source: spec.source, cursors: [], waitMs: 0 }, scope),
+    );
   }
 
   #launch(

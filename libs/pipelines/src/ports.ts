@@ -4,8 +4,10 @@ import type { ScalarValue } from '@millrace/values/column-batch';
 /** What pipelines need of the rest of the aggregator and of the cluster; the app connects them. */
 
 export interface Clock {
-  /** Unix seconds, fractional. */
+  /** Unix seconds, fractional: for what people read. */
   nowSeconds(): number;
+  /** Seconds from any fixed point, for durations: setting the clock of the machine does not matter. */
+  monotonicSeconds(): number;
 }
 
 /** A node that is online. */
@@ -13,6 +15,12 @@ export interface NodeAddress {
   readonly nodeId: string;
   /** "host:port". */
   readonly address: string;
+  /** Share of work beside other nodes of its role; at least 1. */
+  readonly capacity: number;
+  /** Fires when the node shall get nothing new: it is stopping, or gone. */
+  readonly leaving: AbortSignal;
+  /** Fires when the node is lost; the reason is the error to report. */
+  readonly gone: AbortSignal;
 }
 
 /** The members of the cluster that pipelines use, those that are online. */

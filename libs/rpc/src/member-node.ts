@@ -26,17 +26,20 @@ export interface MemberRole {
   readonly security: NodeSecurity;
   services(handlers: Handlers): readonly ServiceBinding[];
   readonly hashProbe?: string;
+  /** See NodeAgentOptions. */
+  readonly capacity?: number;
   readonly identity?: NodeIdentity;
   readonly saveIdentity?: (identity: NodeIdentity) => void | Promise<void>;
   /** Transactions prepared and not decided, on a leaf. */
   readonly prepared?: () => readonly bigint[];
-  drain?(deadlineMs: number): Promise<void>;
+  /** Refuses new work; what runs goes on. */
+  drain?(): void;
   stop?(): Promise<void> | void;
 }
 
 /**
  * Runs a node that belongs to an aggregator: serves gRPC, health and metrics, registers, and resolves once the aggregator
- * counts on it. On shutdown it leaves the cluster first, then finishes what it is doing.
+ * counts on it. On shutdown it says that it gets nothing new, finishes what it is doing, and leaves.
  */
 export async function startMember(
   member: MemberRole,
@@ -63,13 +66,9 @@ export async function startMember(
   });
   try {
     await lifecycle.start({ name: 'security', stop: () => member.security.tls?.close() });
-    await lifecycle.start({
-      name: member.role,
-      ...(member.drain === undefined
-        ? {}
-        : { drain: (deadlineMs) => member.drain?.(deadlineMs) ?? Promise.resolve() }),
-      stop: () => member.stop?.(),
-    });
+    await lifecycle.start({ name: member.role, stop: () => member.stop?.() });
+    // The last to drain: a node that finishes its work still belongs to the cluster.
+    await lifecycle.start({ name: 'membership', drain: async () => agent?.stop() });
     const grpcPort = await server.start();
     await lifecycle.start({ name: 'grpc', drain: (ms) => server.drain(ms), stop: () => server.stop() });
     address = advertisedAddress(options.advertise, options.host, grpcPort);
@@ -80,7 +79,10 @@ export async function startMember(
     await lifecycle.start({
       name: 'registration',
       start: () => registerOnce(registered, logger),
-      drain: () => registered.stop(),
+      drain: async () => {
+        await registered.drain();
+        member.drain?.();
+      },
     });
     server.ready();
     return { ready: { grpc: grpcPort, http: httpPort, address }, shutdown: (ms) => lifecycle.shutdown(ms) };
@@ -101,6 +103,7 @@ function agentOf(member: MemberRole, aggregator: string, advertise: string, logg
     ...(member.saveIdentity === undefined ? {} : { saveIdentity: member.saveIdentity }),
     ...(member.prepared === undefined ? {} : { prepared: member.prepared }),
     security: member.security,
+    ...(member.capacity === undefined ? {} : { capacity: member.capacity }),
     logger,
   });
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '@millrace/errors/codes';
 import { isMillraceError } from '@millrace/errors/millrace-error';
 import {
   ClusterClient,
@@ -5,7 +6,7 @@ import {
   type RegisterRequest,
   type RegisterResponse,
 } from '@millrace/proto/millrace/cluster/v1/cluster';
-import { type RetryOptions, retry, sleep } from '@millrace/runtime/backoff';
+import { isReportedAttempt, type RetryOptions, retry, sleep } from '@millrace/runtime/backoff';
 import type { Logger } from '@millrace/runtime/logger';
 import { ChannelPool, callBidirectional } from './client.ts';
 import type { NodeSecurity } from './node-security.ts';
@@ -32,8 +33,25 @@ export interface NodeAgentOptions {
   readonly prepared?: () => readonly bigint[];
   /** What this node shows the aggregator; nothing unless given. */
   readonly security?: NodeSecurity;
+  /** Share of work this node takes beside others of its role, about the processors it may use; 1 if not given. */
+  readonly capacity?: number;
   readonly logger: Logger;
 }
+
+/** Refusals that only a person can end: the node gives up. */
+const finalRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'CLUSTER_MISMATCH',
+  'HASH_MISMATCH',
+  'NODE_DUPLICATE',
+  'PARTITION_MISSING',
+]);
+
+/** How often a leaf that REMOVE LEAF took out looks whether ADD LEAF takes it back, in ms. */
+const removedDelayMs = 3_000;
+/** An aggregator that has not answered for so many leases is asked over a new connection. */
+const silentLeasesMax = 2;
+/** Longest wait for the aggregator to hear that this node is stopping, in ms. */
+const drainAnswerMsMax = 1_000;
 
 const roles = {
   leaf: NodeRole.LEAF,
@@ -51,7 +69,8 @@ export class NodeAgent {
   readonly #options: NodeAgentOptions;
   readonly #channels: ChannelPool<ClusterClient>;
   readonly #stopped = new AbortController();
-  readonly #onlineWaiters = new Set<() => void>();
+  readonly #draining = new AbortController();
+  readonly #stateWaiters = new Set<() => void>();
   #identity: NodeIdentity;
   #state = '';
   #running: Promise<void> | undefined;
@@ -76,14 +95,32 @@ export class NodeAgent {
       delayMsMin: 100,
       delayMsMax: 2_000,
       signal,
-      isRetryable: (error) =>
-        !isMillraceError(error, 'CLUSTER_MISMATCH') && !isMillraceError(error, 'HASH_MISMATCH'),
+      isRetryable: (error) => !isFinal(error) && !isMillraceError(error, 'LEAF_REMOVED'),
       onRetry: (error, attempt) => this.#logRetry(error, attempt),
     };
-    while (!signal.aborted) await retry(options, () => this.#register(signal));
+    let removed = false;
+    while (!signal.aborted) {
+      try {
+        await retry(options, () => this.#register(signal));
+        removed = false;
+      } catch (error) {
+        if (!isMillraceError(error, 'LEAF_REMOVED')) throw error;
+        if (!removed) this.#options.logger.error('the aggregator refuses this node', { error });
+        removed = true;
+        await sleep(removedDelayMs, signal);
+      }
+    }
+  }
+
+  /** Tells the aggregator that this node is about to stop, so that it gets nothing new; resolves when that is known. */
+  async drain(): Promise<void> {
+    this.#draining.abort();
+    const late = AbortSignal.timeout(drainAnswerMsMax);
+    while (this.#state !== '' && this.#state !== 'draining' && !late.aborted) await this.#changed(late);
   }
 
   async stop(): Promise<void> {
+    this.#draining.abort();
     this.#stopped.abort();
     await this.#running;
     this.#channels.close();
@@ -102,39 +139,60 @@ export class NodeAgent {
   async whenOnline(signal: AbortSignal): Promise<void> {
     while (!this.online) {
       signal.throwIfAborted();
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          this.#onlineWaiters.delete(done);
-          signal.removeEventListener('abort', done);
-          resolve();
-        };
-        this.#onlineWaiters.add(done);
-        signal.addEventListener('abort', done, { once: true });
-      });
+      await this.#changed(signal);
     }
+  }
+
+  /** Resolves when the state changes or the signal aborts. */
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const done = () => {
+        this.#stateWaiters.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#stateWaiters.add(done);
+      signal.addEventListener('abort', done, { once: true });
+      if (signal.aborted) done();
+    });
   }
 
   /** One registration. Resolves when it ends after having been accepted, so that delays start anew. */
   async #register(signal: AbortSignal): Promise<void> {
     const ended = new AbortController();
+    const scope = AbortSignal.any([signal, ended.signal]);
     const lease = { ms: 1_000 };
     const client = this.#channels.get(this.#options.aggregator);
-    const announcements = this.#announcements(lease, AbortSignal.any([signal, ended.signal]));
+    const announcements = this.#announcements(lease, scope);
     let accepted = false;
+    let silence: NodeJS.Timeout | undefined;
     try {
-      for await (const response of callBidirectional(client, client.register, announcements, { signal })) {
+      for await (const response of callBidirectional(client, client.register, announcements, {
+        signal: scope,
+      })) {
+        clearTimeout(silence);
         lease.ms = response.leaseMs;
         await this.#accept(response);
         accepted = true;
+        // Half a connection looks open from here: nothing but the silence tells.
+        silence = setTimeout(() => this.#giveUp(ended), silentLeasesMax * lease.ms);
       }
     } catch (error) {
-      if (!accepted) throw error;
+      if (!accepted || isFinal(error) || isMillraceError(error, 'LEAF_REMOVED')) throw error;
     } finally {
+      clearTimeout(silence);
       ended.abort();
       this.#setState('');
     }
     if (!accepted) throw new Error('the aggregator ended the registration');
-    this.#options.logger.warn('registration lost', { aggregator: this.#options.aggregator });
+    if (!signal.aborted)
+      this.#options.logger.warn('registration lost', { aggregator: this.#options.aggregator });
+  }
+
+  #giveUp(registration: AbortController): void {
+    this.#options.logger.warn('the aggregator does not answer', { aggregator: this.#options.aggregator });
+    registration.abort();
+    this.#channels.drop(this.#options.aggregator);
   }
 
   async #accept({ nodeId, clusterId, state }: RegisterResponse): Promise<void> {
@@ -149,18 +207,20 @@ export class NodeAgent {
     if (state === this.#state) return;
     this.#state = state;
     if (state !== '') this.#options.logger.info('registered', { nodeId: this.#identity.nodeId, state });
-    for (const done of [...this.#onlineWaiters]) done();
+    for (const done of [...this.#stateWaiters]) done();
   }
 
   async *#announcements(lease: { ms: number }, signal: AbortSignal): AsyncGenerator<RegisterRequest> {
     while (!signal.aborted) {
       yield this.#announcement();
-      await sleep(lease.ms / 3, signal).catch(() => undefined);
+      const draining = this.#draining.signal;
+      const wake = draining.aborted ? signal : AbortSignal.any([signal, draining]);
+      await sleep(lease.ms / 3, wake).catch(() => undefined);
     }
   }
 
   #announcement(): RegisterRequest {
-    const { role, advertise, version, hashProbe, prepared } = this.#options;
+    const { role, advertise, version, hashProbe, prepared, capacity } = this.#options;
     return {
       role: roles[role],
       // Stateless nodes belong to whichever cluster they connect to.
@@ -169,16 +229,22 @@ export class NodeAgent {
       version,
       hashProbe,
       prepared: [...(prepared?.() ?? [])],
+      capacity: capacity ?? 1,
+      draining: this.#draining.signal.aborted,
     };
   }
 
   #logRetry(error: unknown, attempt: number): void {
     // A start in any order, and a short restart of the aggregator, are normal.
-    const level = attempt < 5 ? 'debug' : 'warn';
+    const level = attempt >= 8 && isReportedAttempt(attempt) ? 'warn' : 'debug';
     this.#options.logger[level]('not registered with the aggregator', {
       aggregator: this.#options.aggregator,
       attempt,
       error: error instanceof Error ? error.message : String(error),
     });
   }
+}
+
+function isFinal(error: unknown): boolean {
+  return isMillraceError(error) && finalRefusals.has(error.code);
 }

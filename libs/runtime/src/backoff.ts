@@ -50,3 +50,8 @@ export async function retry<T>(
     }
   }
 }
+
+/** Whether a failed attempt deserves a line in the log: the first, then at growing distances. */
+export function isReportedAttempt(attempt: number): boolean {
+  return attempt > 0 && (attempt & (attempt - 1)) === 0;
+}

@@ -36,9 +36,9 @@ export class Lifecycle {
 
   async #shutdown(deadlineMs: number): Promise<void> {
     const reversed = [...this.#started].reverse();
-    const deadline = Date.now() + deadlineMs;
+    const deadline = performance.now() + deadlineMs;
     for (const component of reversed) {
-      const left = Math.max(0, deadline - Date.now());
+      const left = Math.max(0, deadline - performance.now());
       await this.#guard(component, 'drain', () => withDeadline(component.drain?.(left), left));
     }
     for (const component of reversed) {

@@ -1,3 +1,5 @@
+import { isMillraceError, type MillraceError } from '@millrace/errors/millrace-error';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -22,6 +24,7 @@ export interface LoggerOptions {
   readonly now?: () => Date;
 }
 
+const causesMax = 5;
 const ranks: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 /** A value that must never reach a log: logging or printing it shows `[secret]`. */
@@ -63,8 +66,18 @@ export function createLogger(options: LoggerOptions, fields: LogFields = {}): Lo
   };
 }
 
+/** An error that the code foresees needs no stack: its code, its text and what caused it. */
+function textOfKnown(error: MillraceError): string {
+  const texts = [`${error.code}: ${error.message}`];
+  if (error.detail !== undefined) texts.push(error.detail);
+  for (let { cause } = error; cause instanceof Error && texts.length < causesMax; { cause } = cause)
+    if (!texts.some((text) => text.includes((cause as Error).message))) texts.push(cause.message);
+  return texts.join('; ');
+}
+
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
+  if (isMillraceError(value) && value.code !== 'INTERNAL') return textOfKnown(value);
   if (value instanceof Error) return value.stack ?? value.message;
   return value;
 }

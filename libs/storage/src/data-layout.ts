@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type PartitionId, referenceOrdinal } from './schema/table-definition.ts';
@@ -36,7 +37,12 @@ export class DataLayout {
     return join(this.staging, transactionId.toString());
   }
 
-  /** The partitions that have a directory. */
+  /** The DuckDB file of a partition. */
+  partitionFile(id: PartitionId): string {
+    return join(this.partition(id), 'partition.db');
+  }
+
+  /** The partitions that have a file. A directory without one is a partition that was never finished, or is lost. */
   async partitions(): Promise<PartitionId[]> {
     const found: PartitionId[] = [];
     for (const database of await directoriesIn(this.databases)) {
@@ -44,7 +50,9 @@ export class DataLayout {
       for (const name of await directoriesIn(join(this.databases, database))) {
         const ordinal =
           name === 'reference' ? referenceOrdinal : /^\d+$/.test(name) ? Number(name) : undefined;
-        if (ordinal !== undefined) found.push({ databaseId: BigInt(database), ordinal });
+        if (ordinal === undefined) continue;
+        const id = { databaseId: BigInt(database), ordinal };
+        if (existsSync(this.partitionFile(id))) found.push(id);
       }
     }
     return found;

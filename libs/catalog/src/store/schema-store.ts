@@ -147,13 +147,19 @@ export class SchemaStore implements CatalogView {
     return found;
   }
 
+  /** Every leaf that ever joined, the removed ones included. */
   leaves(): LeafRecord[] {
-    return this.#db
-      .all('SELECT leaf_id, address FROM leaves ORDER BY leaf_id')
-      .map((row) => ({ leafId: textAt(row, 'leaf_id'), address: textAt(row, 'address') }));
+    return this.#db.all('SELECT leaf_id, address, removed FROM leaves ORDER BY leaf_id').map((row) => ({
+      leafId: textAt(row, 'leaf_id'),
+      address: textAt(row, 'address'),
+      removed: numberAt(row, 'removed') === 1,
+    }));
   }
 
-  saveLeaf(leaf: LeafRecord): void {
+  /** Adds a leaf, or notes its new address. Writes nothing that is known, so that a leaf returns while the disk is full. */
+  saveLeaf(leaf: Omit<LeafRecord, 'removed'>): void {
+    if (this.leaves().some(({ leafId, address }) => leafId === leaf.leafId && address === leaf.address))
+      return;
     this.#db.run(
       'INSERT INTO leaves (leaf_id, address) VALUES (?, ?) ON CONFLICT (leaf_id) DO UPDATE SET address = excluded.address',
       leaf.leafId,
@@ -161,8 +167,36 @@ export class SchemaStore implements CatalogView {
     );
   }
 
-  removeLeaf(leafId: string): void {
-    this.#db.run('DELETE FROM leaves WHERE leaf_id = ?', leafId);
+  setLeafRemoved(leafId: string, removed: boolean): void {
+    this.#db.run('UPDATE leaves SET removed = ? WHERE leaf_id = ?', removed ? 1 : 0, leafId);
+  }
+
+  /** Ordinals that a leaf has confirmed to hold of a database; -1 is its copy of the reference tables. */
+  heldPartitions(leafId: string, databaseId: bigint): number[] {
+    return this.#db
+      .all(
+        'SELECT ordinal FROM held_partitions WHERE leaf_id = ? AND database_id = ? ORDER BY ordinal',
+        leafId,
+        databaseId,
+      )
+      .map((row) => numberAt(row, 'ordinal'));
+  }
+
+  /** Replaces what a leaf is known to hold of a database. */
+  saveHeldPartitions(leafId: string, databaseId: bigint, ordinals: readonly number[]): void {
+    const held = new Set(this.heldPartitions(leafId, databaseId));
+    if (held.size === ordinals.length && ordinals.every((ordinal) => held.has(ordinal))) return;
+    this.#db.transaction(() => {
+      this.#db.run('DELETE FROM held_partitions WHERE leaf_id = ? AND database_id = ?', leafId, databaseId);
+      for (const ordinal of ordinals) {
+        this.#db.run(
+          'INSERT INTO held_partitions (leaf_id, database_id, ordinal) VALUES (?, ?, ?)',
+          leafId,
+          databaseId,
+          ordinal,
+        );
+      }
+    });
   }
 
   /** A new id of its sequence; ids are never used twice. */

@@ -85,4 +85,14 @@ export const migrations: readonly string[] = [
   `,
   // Whether a Running pipeline belongs to a session that waits for it.
   'ALTER TABLE pipelines ADD COLUMN foreground INTEGER NOT NULL DEFAULT 0;',
+  // Leaves taken out by REMOVE LEAF, and the partitions (-1: reference tables) that a leaf has confirmed to hold.
+  `
+  ALTER TABLE leaves ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE held_partitions (
+    leaf_id TEXT NOT NULL,
+    database_id INTEGER NOT NULL REFERENCES databases (id) ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL,
+    PRIMARY KEY (leaf_id, database_id, ordinal)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -201,7 +201,7 @@ describe('row changes and queries', () => {
 
   it('names the leaf that is away, for reads and writes', async () => {
     await cluster.leaves[1]?.leave();
-    await expect.poll(() => cluster.registry.addresses('leaf')).toHaveLength(1);
+    await expect.poll(() => cluster.registry.onlineNodes('leaf')).toHaveLength(1);
     await expect(sortedRows()).rejects.toMatchObject({
       code: 'LEAF_UNAVAILABLE',
       message: expect.stringContaining('leaf 2'),

@@ -1,7 +1,8 @@
 import type { CatalogStore } from '@millrace/catalog/catalog-store';
-import { retry, sleep } from '@millrace/runtime/backoff';
+import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
+import { isReportedAttempt, retry, sleep } from '@millrace/runtime/backoff';
 import type { Logger } from '@millrace/runtime/logger';
-import type { LeafClient, LeafSchema } from '../leaves/leaf-port.ts';
+import { type LeafClient, type LeafSchema, referenceOrdinal } from '../leaves/leaf-port.ts';
 import type { TransactionOutcome } from '../transactions/transaction-state.ts';
 
 /** What the coordinator knows of transactions. */
@@ -15,7 +16,8 @@ const pendingPollMs = 20;
 
 /**
  * Brings a leaf that has connected up to date: databases dropped meanwhile go, schemas are applied, prepared transactions
- * get their outcome. Then it may serve. Tries again until it works or the leaf is gone.
+ * get their outcome. Then it may serve. Tries again until it works or the leaf is gone. Rejects with PARTITION_MISSING when
+ * the leaf has lost what it held: to make it anew would turn lost rows into an empty partition.
  */
 export class LeafAdmission {
   readonly #catalog: CatalogStore;
@@ -35,8 +37,11 @@ export class LeafAdmission {
         delayMsMin: 100,
         delayMsMax: 2_000,
         signal,
-        isRetryable: () => true,
-        onRetry: (error) => this.#logger.warn('leaf is not ready yet', { leafId: leaf.leafId, error }),
+        isRetryable: (error) => !isMillraceError(error, 'PARTITION_MISSING'),
+        onRetry: (error, attempt) => {
+          if (isReportedAttempt(attempt))
+            this.#logger.warn('leaf is not ready yet', { leafId: leaf.leafId, attempt, error });
+        },
       },
       () => this.#attempt(leaf, prepared, signal),
     );
@@ -44,19 +49,37 @@ export class LeafAdmission {
 
   async #attempt(leaf: LeafClient, prepared: readonly bigint[], signal: AbortSignal): Promise<void> {
     const { schema } = this.#catalog;
-    const held = await leaf.heldDatabases(signal);
+    const held = await leaf.heldPartitions(signal);
+    this.#requireHeld(leaf, held);
     for (const id of schema.droppedDatabaseIds()) {
       if (held.has(id)) await leaf.dropDatabase(id, signal);
     }
     for (const { name } of schema.databases()) {
       const wanted = leafSchemaOf(this.#catalog, name, leaf.leafId);
-      if (wanted !== undefined) await leaf.applySchema(wanted, signal);
+      if (wanted !== undefined) await applyLeafSchema(this.#catalog, leaf, wanted, signal);
     }
     // Nobody may read around a commit that the leaf has not applied.
     for (const transactionId of this.#outcomes.undelivered(leaf.leafId)) {
       await leaf.decide(transactionId, 'commit', signal);
     }
     for (const transactionId of prepared) await this.#settle(leaf, transactionId, signal);
+  }
+
+  #requireHeld(leaf: LeafClient, held: ReadonlyMap<bigint, ReadonlySet<number>>): void {
+    const { schema } = this.#catalog;
+    const missing = schema.databases().flatMap(({ id, name }) =>
+      schema
+        .heldPartitions(leaf.leafId, id)
+        .filter((ordinal) => held.get(id)?.has(ordinal) !== true)
+        .map((ordinal) =>
+          ordinal === referenceOrdinal ? `${name} (reference tables)` : `${name}:${ordinal}`,
+        ),
+    );
+    if (missing.length === 0) return;
+    throw new MillraceError(
+      'PARTITION_MISSING',
+      `leaf ${leaf.leafId} (${leaf.address}) has lost partitions that it held: ${missing.join(', ')}`,
+    );
   }
 
   async #settle(leaf: LeafClient, transactionId: bigint, signal: AbortSignal): Promise<void> {
@@ -68,6 +91,26 @@ export class LeafAdmission {
     }
     await leaf.decide(transactionId, outcome === 'committed' ? 'commit' : 'abort', signal);
   }
+}
+
+/** Brings a leaf to a schema, and notes in the catalog what it holds from then on. */
+export async function applyLeafSchema(
+  catalog: CatalogStore,
+  leaf: LeafClient,
+  wanted: LeafSchema,
+  signal: AbortSignal,
+): Promise<void> {
+  const { schema } = catalog;
+  const { databaseId, databaseName, schemaVersion, tables } = wanted;
+  const reference = tables.some((table) => table.reference) ? [referenceOrdinal] : [];
+  const ordinals = [...wanted.ordinals, ...reference];
+  // Nobody must miss what the leaf is about to drop, should this process end in between.
+  const kept = schema.heldPartitions(leaf.leafId, databaseId).filter((ordinal) => ordinals.includes(ordinal));
+  schema.saveHeldPartitions(leaf.leafId, databaseId, kept);
+  await leaf.applySchema(wanted, signal);
+  // After a newer change it is for that one to say.
+  if (schema.database(databaseName)?.schemaVersion === schemaVersion)
+    schema.saveHeldPartitions(leaf.leafId, databaseId, ordinals);
 }
 
 /** What one leaf must hold of a database; undefined when it holds none of its partitions. */

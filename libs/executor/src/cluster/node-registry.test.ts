@@ -74,9 +74,9 @@ describe('cluster membership', () => {
     cluster = await TestCluster.start(0, 100);
     const registration = cluster.registry.register(silentNode(), signal);
     expect((await registration.next()).value).toMatchObject({ state: 'online' });
-    expect(cluster.registry.addresses('extractor')).toEqual(['127.0.0.1:7']);
+    expect(cluster.registry.onlineNodes('extractor')).toMatchObject([{ address: '127.0.0.1:7' }]);
     expect((await registration.next()).done).toBe(true);
-    expect(cluster.registry.addresses('extractor')).toEqual([]);
+    expect(cluster.registry.onlineNodes('extractor')).toEqual([]);
   });
 
   it('lists members and outcomes over gRPC', async () => {
@@ -105,6 +105,8 @@ async function* silentNode() {
     version: '',
     hashProbe: testHashProbe,
     prepared: [],
+    capacity: 1,
+    draining: false,
   };
   await new Promise(() => {});
 }

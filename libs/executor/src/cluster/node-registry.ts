@@ -1,11 +1,16 @@
-import { MillraceError } from '@millrace/errors/millrace-error';
+import type { LeafRecord } from '@millrace/catalog/definitions';
+import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
 import type { LeafClient, Leaves } from '../leaves/leaf-port.ts';
-import type { NodeAnnouncement, NodeAssignment, NodeRole, NodeState, NodeStatus } from './node.ts';
+import { type LeaseClock, monotonicClock } from './lease.ts';
+import { Member, nodeName } from './member.ts';
+import type { NodeAnnouncement, NodeAssignment, NodeRole, NodeStatus, OnlineNode } from './node.ts';
+import { Refusals } from './refusals.ts';
+import { ReturningLeaves } from './returning-leaves.ts';
 
 /** The durable side of membership. */
 export interface MembershipStore {
-  leaves(): readonly { readonly leafId: string; readonly address: string }[];
+  leaves(): readonly LeafRecord[];
   saveLeaf(leaf: { readonly leafId: string; readonly address: string }): void;
   nextId(sequence: string): bigint;
 }
@@ -17,20 +22,16 @@ export interface NodeRegistryOptions {
   readonly leaseMs: number;
   readonly logger: Logger;
   readonly connectLeaf: (leaf: { leafId: string; address: string }, gone: AbortSignal) => LeafClient;
-  /** Brings a leaf that has just connected to the state of the cluster. Resolves when it may serve. */
+  /**
+   * Brings a leaf that has just connected to the state of the cluster. Resolves when it may serve; rejects when it may
+   * never, with an error that the leaf is told.
+   */
   readonly admitLeaf: (leaf: LeafClient, prepared: readonly bigint[], signal: AbortSignal) => Promise<void>;
+  readonly clock?: LeaseClock;
 }
 
-interface Member {
-  readonly role: NodeRole;
-  readonly nodeId: string;
-  readonly address: string;
-  readonly version: string;
-  state: NodeState;
-  /** Fires when the node's stream has ended or its lease ran out. */
-  readonly gone: AbortController;
-  readonly leaf: LeafClient | undefined;
-}
+/** A process that has ended may have left two renewals on their way. */
+const renewalsOfTheLiving = 3;
 
 /**
  * Who belongs to the cluster and is alive. A node stays a member as long as its registration stream is open and renewed
@@ -38,17 +39,28 @@ interface Member {
  */
 export class NodeRegistry implements Leaves {
   readonly #options: NodeRegistryOptions;
+  readonly #clock: LeaseClock;
   readonly #members = new Map<string, Member>();
+  readonly #refusals: Refusals;
+  readonly #returning: ReturningLeaves;
   readonly #waiters = new Set<() => void>();
 
   constructor(options: NodeRegistryOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? monotonicClock;
+    const nowMs = () => this.#clock.nowMs();
+    this.#refusals = new Refusals(nowMs);
+    const leafIds = this.#knownLeaves().map(({ leafId }) => leafId);
+    this.#returning = new ReturningLeaves(leafIds, nowMs);
   }
 
-  /** Every known node: leaves by id, then the others. */
+  #knownLeaves(): LeafRecord[] {
+    return this.#options.store.leaves().filter(({ removed }) => !removed);
+  }
+
+  /** Every known node: leaves by id, then the others. Leaves that REMOVE LEAF took out are not among them. */
   nodes(): NodeStatus[] {
-    const away = this.#options.store
-      .leaves()
+    const away = this.#knownLeaves()
       .filter(({ leafId }) => !this.#members.has(leafId))
       .map(({ leafId, address }) => ({
         role: 'leaf' as const,
@@ -56,25 +68,29 @@ export class NodeRegistry implements Leaves {
         address,
         state: 'offline' as const,
         version: '',
+        capacity: 0,
+        refusal: this.#refusals.reasonOf(leafId),
       }));
-    const present = [...this.#members.values()].map(({ role, nodeId, address, state, version }) => ({
-      role,
-      nodeId,
-      address,
-      state,
-      version,
-    }));
-    return [...away, ...present].sort(
+    const present = [...this.#members.values()].map(
+      ({ role, nodeId, address, state, version, capacity }) => ({
+        role,
+        nodeId,
+        address,
+        state,
+        version,
+        capacity,
+        refusal: '',
+      }),
+    );
+    return [...away, ...present, ...this.#refusals.strangers()].sort(
       (a, b) =>
         roleOrder[a.role] - roleOrder[b.role] || a.nodeId.localeCompare(b.nodeId, 'en', { numeric: true }),
     );
   }
 
-  /** Addresses of the nodes of a role that are online. */
-  addresses(role: NodeRole): string[] {
-    return this.nodes()
-      .filter((node) => node.role === role && node.state === 'online')
-      .map((node) => node.address);
+  /** The nodes of a role that take work. */
+  onlineNodes(role: NodeRole): OnlineNode[] {
+    return [...this.#members.values()].filter((member) => member.role === role && member.state === 'online');
   }
 
   onlineLeaves(): LeafClient[] {
@@ -97,18 +113,25 @@ export class NodeRegistry implements Leaves {
   }
 
   #unavailable(leafId: string, member: Member | undefined): MillraceError {
-    const known = member ?? this.#options.store.leaves().find((leaf) => leaf.leafId === leafId);
-    const address = known === undefined ? '' : ` (${known.address})`;
-    const state = member?.state ?? 'offline';
-    return new MillraceError('LEAF_UNAVAILABLE', `leaf ${leafId}${address} is ${state}`);
+    const record = this.#options.store.leaves().find((leaf) => leaf.leafId === leafId);
+    const address = member?.address ?? record?.address ?? 'unknown';
+    const state =
+      record?.removed === true ? 'removed (ADD LEAF takes it back)' : (member?.state ?? 'offline');
+    return new MillraceError('LEAF_UNAVAILABLE', `leaf ${leafId} (${address}) is ${state}`);
+  }
+
+  /** Ends the registration of a leaf that was taken out of the cluster. */
+  evict(leafId: string): void {
+    const member = this.#members.get(leafId);
+    member?.refuse(leafRemoved(member));
   }
 
   /** Ends every registration, at shutdown. */
   close(): void {
-    for (const { gone } of [...this.#members.values()]) gone.abort();
+    for (const member of [...this.#members.values()]) member.end('is left: the aggregator is stopping');
   }
 
-  /** Resolves when membership or a state changes. */
+  /** Resolves when membership or a state changes, or the signal aborts. */
   changed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
@@ -122,13 +145,21 @@ export class NodeRegistry implements Leaves {
     });
   }
 
+  /**
+   * Resolves when no leaf is away that is expected back: one that said it is stopping may take some seconds, one that was
+   * lost a second.
+   */
+  leavesReturned(signal: AbortSignal): Promise<void> {
+    return this.#returning.wait((wake) => this.changed(wake), signal);
+  }
+
   #notify(): void {
     for (const done of [...this.#waiters]) done();
   }
 
   /**
-   * Serves one registration stream: admits the node, answers each announcement, and tells state changes. Throws
-   * HASH_MISMATCH or CLUSTER_MISMATCH for a node that does not belong here.
+   * Serves one registration stream: admits the node, answers each announcement, and tells state changes. Throws what a
+   * node is refused with: HASH_MISMATCH, CLUSTER_MISMATCH, NODE_DUPLICATE, PARTITION_MISSING or LEAF_REMOVED.
    */
   async *register(
     announcements: AsyncIterable<NodeAnnouncement>,
@@ -137,73 +168,103 @@ export class NodeRegistry implements Leaves {
     const incoming = announcements[Symbol.asyncIterator]();
     const first = await incoming.next();
     if (first.done === true) return;
-    const member = this.#join(first.value);
-    const { gone } = member;
-    const end = () => gone.abort();
+    const member = await this.#join(first.value, signal);
+    const end = () => member.end('was lost: its connection broke');
     signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
     try {
-      const { state } = member;
-      yield this.#assignmentOf(member);
+      this.#watchLease(member);
       this.#admit(member, first.value);
-      yield* this.#serve(member, incoming, state);
+      void this.#readRenewals(member, incoming);
+      while (!member.gone.aborted) {
+        yield this.#assignmentOf(member);
+        await member.news();
+      }
+      if (member.refusal !== undefined) throw member.refusal;
     } finally {
       signal.removeEventListener('abort', end);
-      this.#leave(member);
+      member.end('has left');
     }
   }
 
-  async *#serve(
-    member: Member,
-    incoming: AsyncIterator<NodeAnnouncement>,
-    toldState: NodeState,
-  ): AsyncGenerator<NodeAssignment> {
-    const { signal } = member.gone;
-    let told = toldState;
-    let next = incoming.next();
-    let renewedAt = performance.now();
-    // Left unread when the member is gone for another reason.
-    next.catch(() => {});
-    while (!signal.aborted) {
-      const leaseLeftMs = renewedAt + this.#options.leaseMs - performance.now();
-      if (leaseLeftMs <= 0) {
-        this.#options.logger.warn('node lost: its lease ran out', {
-          nodeId: member.nodeId,
-          address: member.address,
-        });
-        return;
+  async #readRenewals(member: Member, incoming: AsyncIterator<NodeAnnouncement>): Promise<void> {
+    try {
+      for (;;) {
+        const next = await incoming.next();
+        if (next.done === true || member.gone.aborted) break;
+        if (!member.renew(next.value)) continue;
+        this.#options.logger.info('node drains', { role: member.role, nodeId: member.nodeId });
+        if (member.role === 'leaf') this.#returning.draining(member.nodeId);
+        this.#notify();
+      }
+      member.end('has left');
+    } catch {
+      member.end('was lost: its connection broke');
+    }
+  }
+
+  #watchLease(member: Member): void {
+    member.lease.expired(member.gone).then(
+      () => member.end(`was lost: no sign of life for ${this.#options.leaseMs} ms`),
+      () => {},
+    );
+  }
+
+  async #join(announcement: NodeAnnouncement, signal: AbortSignal): Promise<Member> {
+    try {
+      this.#check(announcement);
+      const nodeId = this.#identify(announcement);
+      await this.#awaitPlace(nodeId, announcement.address, signal);
+      return this.#enter(nodeId, announcement);
+    } catch (error) {
+      if (isMillraceError(error)) this.#noteRefusal(announcement, error);
+      throw error;
+    }
+  }
+
+  #noteRefusal(announcement: NodeAnnouncement, error: MillraceError): void {
+    const { role, nodeId, address } = announcement;
+    const away =
+      role === 'leaf' &&
+      !isMillraceError(error, 'CLUSTER_MISMATCH') &&
+      !this.#members.has(nodeId) &&
+      this.#knownLeaves().some(({ leafId }) => leafId === nodeId);
+    if (this.#refusals.add(announcement, away ? nodeId : '', error.message))
+      this.#options.logger.warn('node refused', { role, address, nodeId, reason: error.message });
+  }
+
+  /**
+   * A leaf that restarts elsewhere may come before its old stream is seen to end. A process that goes on renewing at the
+   * old address is another one with the same data: the newcomer is refused.
+   */
+  async #awaitPlace(nodeId: string, address: string, signal: AbortSignal): Promise<void> {
+    const present = this.#members.get(nodeId);
+    if (present === undefined || present.address === address) return;
+    const renewalsMax = present.renewals + renewalsOfTheLiving;
+    while (!present.gone.aborted && !signal.aborted) {
+      if (present.renewals >= renewalsMax) {
+        throw new MillraceError(
+          'NODE_DUPLICATE',
+          `leaf ${nodeId} already runs at ${present.address}; the process at ${address} has the same identity, ` +
+            'as from a copied data directory',
+        );
       }
       const wake = new AbortController();
-      const timer = setTimeout(() => wake.abort(), leaseLeftMs);
-      const step = await Promise.race([next, this.changed(AbortSignal.any([wake.signal, signal]))]);
-      clearTimeout(timer);
+      const both = AbortSignal.any([wake.signal, present.gone, signal]);
+      await this.#clock.sleep(this.#options.leaseMs / 10, both).catch(() => {});
       wake.abort();
-      if (step !== undefined) {
-        if (step.done === true) return;
-        renewedAt = performance.now();
-        next = incoming.next();
-        next.catch(() => {});
-      }
-      if (step !== undefined || member.state !== told) {
-        told = member.state;
-        yield this.#assignmentOf(member);
-      }
     }
   }
 
-  #join(announcement: NodeAnnouncement): Member {
-    this.#check(announcement);
+  #enter(nodeId: string, announcement: NodeAnnouncement): Member {
     const { role, address, version } = announcement;
-    const nodeId = this.#identify(announcement);
-    // A node that restarted quickly registers before its old stream is seen to end.
-    this.#members.get(nodeId)?.gone.abort();
-    const gone = new AbortController();
-    const leaf =
-      role === 'leaf' ? this.#options.connectLeaf({ leafId: nodeId, address }, gone.signal) : undefined;
-    const state: NodeState = role === 'leaf' ? 'recovering' : 'online';
-    const member: Member = { role, nodeId, address, version, state, gone, leaf };
-    if (role === 'leaf') this.#options.store.saveLeaf({ leafId: nodeId, address });
+    this.#members.get(nodeId)?.end('has registered anew');
+    const { leaseMs, connectLeaf, store, logger } = this.#options;
+    if (role === 'leaf') store.saveLeaf({ leafId: nodeId, address });
+    const member = new Member({ nodeId, announcement, leaseMs, clock: this.#clock, connectLeaf });
     this.#members.set(nodeId, member);
-    this.#options.logger.info('node joined', { role, nodeId, address });
+    member.gone.addEventListener('abort', () => this.#leave(member), { once: true });
+    logger.info('node joined', { role, nodeId, address, version });
     this.#notify();
     return member;
   }
@@ -213,7 +274,8 @@ export class NodeRegistry implements Leaves {
     return nodeId === '' ? this.#options.store.nextId('leaf').toString() : nodeId;
   }
 
-  #check({ role, address, clusterId, hashProbe }: NodeAnnouncement): void {
+  #check({ role, nodeId, address, clusterId, hashProbe }: NodeAnnouncement): void {
+    const { store } = this.#options;
     if (hashProbe !== '' && hashProbe !== this.#options.hashProbe) {
       throw new MillraceError(
         'HASH_MISMATCH',
@@ -226,35 +288,47 @@ export class NodeRegistry implements Leaves {
         `${role} ${address} holds data of cluster ${clusterId}, this is cluster ${this.#options.clusterId}`,
       );
     }
+    const record = store.leaves().find(({ leafId }) => leafId === nodeId);
+    if (role === 'leaf' && record?.removed === true) throw leafRemoved({ role, nodeId, address });
   }
 
   #admit(member: Member, announcement: NodeAnnouncement): void {
-    const { leaf, gone } = member;
-    if (leaf === undefined) return;
-    this.#options.admitLeaf(leaf, announcement.prepared, gone.signal).then(
+    const { leaf, gone, nodeId, address } = member;
+    if (leaf === undefined) {
+      this.#refusals.clear(address);
+      return;
+    }
+    this.#options.admitLeaf(leaf, announcement.prepared, gone).then(
       () => {
-        if (gone.signal.aborted) return;
-        member.state = 'online';
-        this.#options.logger.info('leaf online', { leafId: member.nodeId, address: member.address });
+        if (!member.admit()) return;
+        this.#refusals.clear(address);
+        this.#returning.back(nodeId);
+        this.#options.logger.info('leaf online', { leafId: nodeId, address });
         this.#notify();
       },
       (error: unknown) => {
-        if (gone.signal.aborted) return;
-        this.#options.logger.error('leaf cannot be brought online', { leafId: member.nodeId, error });
-        gone.abort();
+        if (gone.aborted) return;
+        if (!isMillraceError(error)) {
+          this.#options.logger.error('bug: leaf cannot be brought online', { leafId: nodeId, error });
+          member.end('cannot be brought online');
+          return;
+        }
+        member.refuse(error);
+        this.#noteRefusal(announcement, error);
       },
     );
   }
 
   #leave(member: Member): void {
-    member.state = 'offline';
-    member.gone.abort();
     if (this.#members.get(member.nodeId) === member) {
       this.#members.delete(member.nodeId);
+      if (member.role === 'leaf') this.#returning.lost(member.nodeId);
+      const { reason } = member.gone;
       this.#options.logger.info('node left', {
         role: member.role,
         nodeId: member.nodeId,
         address: member.address,
+        reason: reason instanceof Error ? reason.message : String(reason),
       });
     }
     this.#notify();
@@ -263,6 +337,10 @@ export class NodeRegistry implements Leaves {
   #assignmentOf({ nodeId, state }: Member): NodeAssignment {
     return { nodeId, clusterId: this.#options.clusterId, leaseMs: this.#options.leaseMs, state };
   }
+}
+
+function leafRemoved(leaf: { role: NodeRole; nodeId: string; address: string }): MillraceError {
+  return new MillraceError('LEAF_REMOVED', `${nodeName(leaf)} was taken out of the cluster by REMOVE LEAF`);
 }
 
 const roleOrder = { leaf: 0, extractor: 1, 'transform-runner': 2 } as const satisfies Record<

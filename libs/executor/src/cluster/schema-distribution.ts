@@ -2,7 +2,7 @@ import type { CatalogStore } from '@millrace/catalog/catalog-store';
 import { isMillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
 import type { Leaves } from '../leaves/leaf-port.ts';
-import { leafSchemaOf } from './leaf-admission.ts';
+import { applyLeafSchema, leafSchemaOf } from './leaf-admission.ts';
 
 /**
  * Tells leaves about changes of the catalog. The catalog is changed first and is the truth: a leaf that is away gets the
@@ -29,7 +29,8 @@ export class SchemaDistribution {
   async apply(databaseName: string, signal: AbortSignal): Promise<void> {
     await this.#onEach(this.leafIdsOf(databaseName), async (leafId) => {
       const schema = leafSchemaOf(this.#catalog, databaseName, leafId);
-      if (schema !== undefined) await this.#leaves.connected(leafId).applySchema(schema, signal);
+      if (schema !== undefined)
+        await applyLeafSchema(this.#catalog, this.#leaves.connected(leafId), schema, signal);
     });
   }
 

@@ -81,8 +81,8 @@ export interface LeafClient {
   /** Resolves to the schema version that the leaf has then. */
   applySchema(schema: LeafSchema, signal: AbortSignal): Promise<bigint>;
   dropDatabase(databaseId: bigint, signal: AbortSignal): Promise<void>;
-  /** Databases of which the leaf holds partitions. */
-  heldDatabases(signal: AbortSignal): Promise<ReadonlySet<bigint>>;
+  /** Ordinals of the partitions that the leaf holds, by database; {@link referenceOrdinal} among them. */
+  heldPartitions(signal: AbortSignal): Promise<ReadonlyMap<bigint, ReadonlySet<number>>>;
   /** Sends one Parquet file; it is durable at the leaf when this resolves. */
   stage(slice: StagedSlice, chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   prepare(order: PrepareOrder, signal: AbortSignal): Promise<PrepareVote>;

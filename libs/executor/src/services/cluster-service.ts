@@ -58,6 +58,8 @@ export function clusterService(options: ClusterServiceOptions): ServiceBinding {
           address: options.address(),
           state: 'online',
           version: options.version,
+          capacity: 0,
+          refusal: '',
         },
         ...registry.nodes().map((node) => ({ ...node, role: protoRoles[node.role] })),
       ],
@@ -68,8 +70,9 @@ export function clusterService(options: ClusterServiceOptions): ServiceBinding {
 
 async function* announcementsOf(requests: AsyncIterable<RegisterRequest>): AsyncGenerator<NodeAnnouncement> {
   for await (const request of requests) {
-    const { advertise, role, nodeId, clusterId, version, hashProbe, prepared } = request;
-    yield { role: roleOf(role), nodeId, clusterId, address: advertise, version, hashProbe, prepared };
+    const { advertise, role, capacity, ...announcement } = request;
+    // A node of an older version tells no capacity.
+    yield { ...announcement, role: roleOf(role), address: advertise, capacity: Math.max(1, capacity) };
   }
 }
 

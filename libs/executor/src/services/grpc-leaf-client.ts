@@ -63,10 +63,16 @@ class GrpcLeafClient implements LeafClient {
     });
   }
 
-  heldDatabases(signal: AbortSignal): Promise<ReadonlySet<bigint>> {
+  heldPartitions(signal: AbortSignal): Promise<ReadonlyMap<bigint, ReadonlySet<number>>> {
     return this.#guard(signal, async (both) => {
       const { partitions } = await callUnary(this.#stub, this.#stub.getStatus, {}, { signal: both });
-      return new Set(partitions.flatMap(({ partition }) => partition?.databaseId ?? []));
+      const held = new Map<bigint, Set<number>>();
+      for (const { partition } of partitions) {
+        if (partition === undefined) continue;
+        const { databaseId, ordinal } = partition;
+        held.set(databaseId, (held.get(databaseId) ?? new Set()).add(ordinal));
+      }
+      return held;
     });
   }
 
@@ -110,7 +116,9 @@ class GrpcLeafClient implements LeafClient {
     try {
       yield* callServerStream(this.#stub, this.#stub.query, queryToProto(query, types), { signal: both });
     } catch (error) {
-      throw this.#translate(error, signal);
+      // Said by the leaf, the code would tell the client that this server is stopping.
+      const stopping = isMillraceError(error, 'SHUTTING_DOWN');
+      throw stopping ? leafUnavailable(this, 'is stopping', error) : this.#translate(error, signal);
     }
   }
 
@@ -124,18 +132,24 @@ class GrpcLeafClient implements LeafClient {
 
   #translate(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) return signal.reason;
-    if (this.#gone.aborted || isMillraceError(error, 'PEER_UNAVAILABLE')) return leafUnavailable(this, error);
-    return error;
+    if (this.#gone.aborted) {
+      const { reason } = this.#gone;
+      if (isMillraceError(reason))
+        return new MillraceError('LEAF_UNAVAILABLE', reason.message, { cause: error });
+      return leafUnavailable(this, 'is gone', error);
+    }
+    return isMillraceError(error, 'PEER_UNAVAILABLE')
+      ? leafUnavailable(this, 'cannot be reached', error)
+      : error;
   }
 }
 
-export function leafUnavailable(
+function leafUnavailable(
   leaf: { readonly leafId: string; readonly address: string },
-  cause?: unknown,
+  what: string,
+  cause: unknown,
 ): MillraceError {
-  return new MillraceError('LEAF_UNAVAILABLE', `leaf ${leaf.leafId} (${leaf.address}) cannot be reached`, {
-    cause,
-  });
+  return new MillraceError('LEAF_UNAVAILABLE', `leaf ${leaf.leafId} (${leaf.address}) ${what}`, { cause });
 }
 
 async function* stageRequests(
@@ -156,8 +170,9 @@ export class LeafChannels {
     this.#channels = new ChannelPool(LeafStub, security);
   }
 
-  /** A client that fails at once when `gone` fires. */
+  /** A client that fails at once when `gone` fires. Whoever comes next at the address gets a connection of its own. */
   connect(leaf: { readonly leafId: string; readonly address: string }, gone: AbortSignal): LeafClient {
+    gone.addEventListener('abort', () => this.#channels.drop(leaf.address), { once: true });
     return new GrpcLeafClient(leaf, this.#channels, gone);
   }
 

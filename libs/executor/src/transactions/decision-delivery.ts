@@ -1,5 +1,5 @@
 import { isMillraceError } from '@millrace/errors/millrace-error';
-import { retry } from '@millrace/runtime/backoff';
+import { isReportedAttempt, retry } from '@millrace/runtime/backoff';
 import type { Logger } from '@millrace/runtime/logger';
 import type { Decision, Leaves } from '../leaves/leaf-port.ts';
 
@@ -53,6 +53,7 @@ export class DecisionDelivery {
           signal,
           isRetryable: (error) => decision === 'commit' || !isMillraceError(error, 'LEAF_UNAVAILABLE'),
           onRetry: (error, attempt) => {
+            if (!isReportedAttempt(attempt)) return;
             this.#logger.warn('transaction outcome not delivered yet', {
               transactionId,
               decision,

@@ -33,7 +33,7 @@ class StubLeaf {
       address: '127.0.0.1:1',
       applySchema: unused,
       dropDatabase: unused,
-      heldDatabases: unused,
+      heldPartitions: unused,
       stage: unused,
       queryBatches: unused,
       queryParquet: unused,

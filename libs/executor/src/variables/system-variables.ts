@@ -61,6 +61,8 @@ const effective = {
   pipelines_max_errors_per_partition: integer(1_000n, global),
   pipelines_max_offsets_per_batch_partition: integer(1_000_000n, { ...global, min: 1n }),
   pipelines_max_retries_per_batch_partition: integer(4n, global),
+  /** First pause, in ms, after a source could not be reached; it doubles up to four times this. */
+  pipelines_source_retry_delay_ms: integer(3_000n, { ...global, min: 1n, max: 3_600_000n }),
   pipelines_stderr_bufsize: integer(65_535n, global),
   pipelines_stop_on_error: flag(true, global),
 } as const satisfies Record<string, SystemVariable>;

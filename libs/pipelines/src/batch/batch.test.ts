@@ -1,3 +1,4 @@
+import { MillraceError } from '@millrace/errors/millrace-error';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SourcePartitionState } from '../ports.ts';
@@ -5,6 +6,7 @@ import { assignRanges, rendezvous } from './assign-ranges.ts';
 import { type BatchLimits, planRanges } from './batch-plan.ts';
 import { batchSizeDefaults, nextBatchSize } from './batch-size.ts';
 import { type BatchEvent, type BatchStep, batchTransitions, isFinal, nextStep } from './batch-state.ts';
+import { type FailurePolicy, failurePolicyOf, retryDelayMs } from './failure-policy.ts';
 
 const limits: BatchLimits = { offsetsPerPartitionMax: 100n, offsetsMax: 250n, partitionsMax: 10 };
 
@@ -115,8 +117,22 @@ describe('the states of a batch', () => {
   });
 });
 
+describe('retryDelayMs', () => {
+  const pauses = (policy: FailurePolicy, attempts: number) =>
+    Array.from({ length: attempts - 1 }, (_, failure) => retryDelayMs(policy, failure + 1)).reduce(
+      (sum, ms) => sum + ms,
+      0,
+    );
+
+  it('spans the restart of a broker with four attempts, and is quick for bad data', () => {
+    expect(failurePolicyOf(new MillraceError('SOURCE_UNREACHABLE', ''))).toBe('source');
+    expect(pauses('source', 4)).toBe(21_000);
+    expect(pauses('attempt', 4)).toBeLessThan(2_000);
+  });
+});
+
 describe('rendezvous', () => {
-  const nodes = ['a', 'b', 'c'].map((nodeId) => ({ nodeId, address: nodeId }));
+  const nodes = ['a', 'b', 'c'].map((nodeId) => ({ nodeId, capacity: 1 }));
 
   it('moves only the keys of a node that leaves', () => {
     const keys = Array.from({ length: 200 }, (_, key) => String(key));
@@ -126,6 +142,17 @@ describe('rendezvous', () => {
       if (before.get(key) !== 'b') expect(rendezvous(key, remaining)?.nodeId).toBe(before.get(key));
     }
     expect(new Set(before.values()).size).toBe(3);
+  });
+
+  it('gives keys in proportion to capacity, and more capacity only ever takes keys', () => {
+    const keys = Array.from({ length: 4_000 }, (_, key) => String(key));
+    const larger = nodes.map((node) => (node.nodeId === 'b' ? { ...node, capacity: 6 } : node));
+    const wins = (winner: string, of: typeof nodes) =>
+      keys.filter((key) => rendezvous(key, of)?.nodeId === winner);
+    expect(wins('a', larger).length / keys.length).toBeCloseTo(1 / 8, 1);
+    expect(wins('b', larger).length / keys.length).toBeCloseTo(6 / 8, 1);
+    expect(wins('b', nodes).length / keys.length).toBeCloseTo(1 / 3, 1);
+    expect(wins('b', larger)).toEqual(expect.arrayContaining(wins('b', nodes)));
   });
 
   it('gives every range to exactly one extractor', () => {

@@ -1,5 +1,5 @@
 import { MillraceError } from '@millrace/errors/millrace-error';
-import { sleep } from '@millrace/runtime/backoff';
+import { isReportedAttempt, sleep } from '@millrace/runtime/backoff';
 import type { Logger } from '@millrace/runtime/logger';
 import type { Partition } from '../partitions/partition.ts';
 import { formatPartitionId, type PartitionId } from '../schema/table-definition.ts';
@@ -253,12 +253,22 @@ export class Participants {
   /** Asks for the outcome of in-doubt and silent transactions until stopped; the delay grows while nothing changes. */
   async #ask(): Promise<void> {
     let delayMs = askDelayMsMin;
+    let failures = 0;
     while (!this.#stop.signal.aborted) {
       const asked = this.#silent();
-      const resolved = await this.#resolve(asked).catch((error: unknown) => {
-        this.#logger.warn('cannot learn the outcome of transactions', { transactions: asked.length, error });
-        return 0;
-      });
+      let resolved = 0;
+      try {
+        resolved = await this.#resolve(asked);
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (isReportedAttempt(failures))
+          this.#logger.warn('cannot learn the outcome of transactions', {
+            transactions: asked.length,
+            attempt: failures,
+            error,
+          });
+      }
       delayMs = resolved > 0 ? askDelayMsMin : Math.min(askDelayMsMax, delayMs * 2);
       await sleep(delayMs, this.#stop.signal).catch(() => undefined);
     }
