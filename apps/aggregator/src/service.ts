@@ -22,9 +22,16 @@ import { HttpServer } from '@millrace/runtime/http-server';
 import { Lifecycle } from '@millrace/runtime/lifecycle';
 import type { Logger } from '@millrace/runtime/logger';
 import { MetricRegistry } from '@millrace/runtime/metrics';
-import { advertisedAddress, isLoopback, listenOptions } from '@millrace/runtime/node-options';
+import {
+  advertisedAddress,
+  isLoopback,
+  listenOptions,
+  mysqlTlsOptions,
+  mysqlTlsPaths,
+} from '@millrace/runtime/node-options';
 import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
 import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
+import { TlsFiles } from '@millrace/runtime/tls-files';
 import { version } from '@millrace/runtime/version';
 
 export const aggregatorOptions = {
@@ -49,6 +56,7 @@ export const aggregatorOptions = {
     help: 'password of root; needed when listening on more than loopback',
     default: '',
   },
+  ...mysqlTlsOptions,
   connectionsMax: { type: 'integer', help: 'MySQL connections at once', default: 1000, min: 1, max: 100_000 },
   ...engineOptions,
 } as const satisfies OptionSpecs;
@@ -80,6 +88,8 @@ export async function startAggregator(options: Options, parentLogger: Logger): P
 async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Promise<RunningService> {
   const security = openNodeSecurity(options, logger);
   await lifecycle.start({ name: 'security', stop: () => security.tls?.close() });
+  const mysqlTls = openMysqlTls(options, security, logger);
+  await lifecycle.start({ name: 'MySQL certificate', stop: () => mysqlTls?.close() });
   const directory = openDataDirectory(options.dataDir);
   await lifecycle.start({ name: 'data directory', stop: () => directory.release() });
   const catalog = new CatalogStore(join(directory.path, 'catalog.db'));
@@ -100,6 +110,7 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
     createPipelines: (core) => new PipelineStatements(pipelines.create(core), catalog),
     version,
     mysqlAddress: () => `${options.host}:${ports.mysql}`,
+    mysqlTls: mysqlTls === undefined ? 'none' : options.mysqlRequireTls ? 'required' : 'offered',
     grpcAddress: () => advertisedAddress(options.advertise, options.host, ports.grpc),
     killConnection: (connectionId) => mysql.kill(connectionId, 'connection'),
     security,
@@ -129,7 +140,7 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
     drain: (ms) => grpc.drain(Math.min(ms, 1_000)),
     stop: () => grpc.stop(),
   });
-  const mysql = mysqlServer(options, executor, logger);
+  const mysql = mysqlServer(options, mysqlTls, executor, logger);
   ports.mysql = (await mysql.listen()).port;
   await lifecycle.start({
     name: 'mysql',
@@ -212,12 +223,32 @@ function grpcServer(
   });
 }
 
-function mysqlServer(options: Options, executor: Executor, logger: Logger): MysqlServer {
+/** The certificate of the MySQL port: its own, or that of gRPC. */
+function openMysqlTls(options: Options, security: NodeSecurity, logger: Logger): TlsFiles | undefined {
+  const paths = mysqlTlsPaths(options);
+  const tls = paths === undefined ? security.tls : new TlsFiles(paths, logger);
+  if (tls === undefined && options.mysqlRequireTls) {
+    throw new MillraceError(
+      'OPTION_INVALID',
+      '--mysql-require-tls needs a certificate: give --mysql-tls-cert and --mysql-tls-key',
+    );
+  }
+  return tls;
+}
+
+function mysqlServer(
+  options: Options,
+  tls: TlsFiles | undefined,
+  executor: Executor,
+  logger: Logger,
+): MysqlServer {
   const rootHash = storedHashOf(options.rootPassword.reveal());
   return new MysqlServer({
     host: options.host,
     port: options.mysqlPort,
     serverVersion: mysqlVersion,
+    tls,
+    requireTls: options.mysqlRequireTls,
     maxConnections: options.connectionsMax,
     authenticate: async (user, checkPassword) => user === 'root' && checkPassword(rootHash),
     openSession: (client) => executor.openSession(client),

@@ -9,7 +9,7 @@ import { openDataDirectory } from '@millrace/runtime/data-directory';
 import { engineOptions } from '@millrace/runtime/engine-options';
 import { Lifecycle } from '@millrace/runtime/lifecycle';
 import type { Logger } from '@millrace/runtime/logger';
-import { type SecuritySettings, securityOptions } from '@millrace/runtime/node-options';
+import { mysqlTlsOptions, type SecuritySettings, securityOptions } from '@millrace/runtime/node-options';
 import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
 import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
 
@@ -20,6 +20,7 @@ export const standaloneOptions = {
   leaves: { type: 'integer', help: 'leaves to run', default: 2, min: 1, max: 64 },
   host: { type: 'string', help: 'address to listen on', default: '127.0.0.1' },
   ...securityOptions,
+  ...mysqlTlsOptions,
   mysqlPort: { ...port, help: 'MySQL protocol port; 0 takes any free one', default: 3306 },
   grpcPort: { ...port, help: 'gRPC port for clients; 0 takes any free one', default: 50_051 },
   httpPort: { ...port, help: 'port of /healthz, /readyz and /metrics; 0 takes any free one', default: 8080 },
@@ -112,15 +113,28 @@ function aggregatorOptions(
   const dataDir = join(options.dataDir, 'aggregator');
   mkdirSync(dataDir, { recursive: true });
   const { host, mysqlPort, grpcPort, httpPort, rootPassword, engineThreads, engineMemoryMb } = options;
+  const { mysqlTlsCert, mysqlTlsKey, mysqlRequireTls } = options;
+  const mysqlTls = { mysqlTlsCert, mysqlTlsKey, mysqlRequireTls };
   const limits = { engineThreads, engineMemoryMb, connectionsMax: 1000, ...securityOf(options) };
-  return { dataDir, host, mysqlPort, grpcPort, httpPort, rootPassword, advertise: undefined, ...limits };
+  return {
+    dataDir,
+    host,
+    mysqlPort,
+    grpcPort,
+    httpPort,
+    rootPassword,
+    // The members are in this process, so that an address of this machine will do when it listens on all of them.
+    advertise: host === '0.0.0.0' || host === '::' ? '127.0.0.1:0' : undefined,
+    ...mysqlTls,
+    ...limits,
+  };
 }
 
-/** Ports of the members are their own affair: nobody outside needs them. */
+/** Addresses of the members are their own affair: nobody outside needs them. */
 function memberOptions(options: OptionValues<typeof standaloneOptions>, aggregator: string) {
-  const { host, engineThreads, engineMemoryMb } = options;
+  const { engineThreads, engineMemoryMb } = options;
   return {
-    host,
+    host: '127.0.0.1',
     ...securityOf(options),
     grpcPort: 0,
     httpPort: 0,

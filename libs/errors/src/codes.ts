@@ -221,6 +221,12 @@ export const errorCodes = {
   ROW_TOO_LARGE: user(1118, '42000', 'a row exceeds the row limit', 'store less in one row'),
   // sessions and the wire
   ACCESS_DENIED: user(1045, '28000', 'user name or password is wrong', 'check the credentials'),
+  SECURE_TRANSPORT_REQUIRED: user(
+    3159,
+    'HY000',
+    'the server takes encrypted connections only',
+    'connect with TLS (mysql --ssl)',
+  ),
   PACKET_MALFORMED: user(1835, 'HY000', 'a packet does not follow the protocol', 'use a conforming client'),
   PACKET_TOO_LARGE: user(
     1153,

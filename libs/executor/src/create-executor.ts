@@ -55,6 +55,8 @@ export interface ExecutorOptions {
   /** "host:port" of the MySQL and the gRPC port, once they are bound. */
   readonly mysqlAddress: () => string;
   readonly grpcAddress: () => string;
+  /** Whether MySQL clients can, or must, use TLS. */
+  readonly mysqlTls: 'none' | 'offered' | 'required';
   /** Ends a MySQL connection, for KILL. */
   readonly killConnection: (connectionId: bigint) => void;
   /** What this node shows the leaves; nothing unless given. */
@@ -102,6 +104,9 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     port: () => hostAndPort(options.mysqlAddress())[1],
     server_uuid: () => clusterId,
     start_time: () => startedAt,
+    have_openssl: () => (options.mysqlTls === 'none' ? 'DISABLED' : 'YES'),
+    have_ssl: () => (options.mysqlTls === 'none' ? 'DISABLED' : 'YES'),
+    require_secure_transport: () => (options.mysqlTls === 'required' ? 1n : 0n),
   });
   const channels = new LeafChannels(options.security);
   const registry: NodeRegistry = new NodeRegistry({
@@ -197,6 +202,7 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
           connectionId: client.connectionId,
           user: client.user,
           host: `${client.remote.address}:${client.remote.port}`,
+          tls: client.tls,
         },
         endConnection: () => options.killConnection(client.connectionId),
         multiStatements: () => client.multiStatements,

@@ -1,10 +1,17 @@
 import type { Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
 import { authenticateClient } from './authentication.ts';
 import type { ChunkPool } from './chunk-pool.ts';
 import { textCollationFor } from './column-definition.ts';
 import { answerOk, type CommandContext, commandHandlers } from './command-handlers.ts';
-import { type ClientHello, parseChangeUser, parseHandshakeResponse, writeGreeting } from './handshake.ts';
+import {
+  type ClientHello,
+  isTlsRequest,
+  parseChangeUser,
+  parseHandshakeResponse,
+  writeGreeting,
+} from './handshake.ts';
 import { ClientGoneError, PacketChannel } from './packet-channel.ts';
 import { malformed } from './packet-reader.ts';
 import { PreparedStatements } from './prepared-statements.ts';
@@ -28,6 +35,10 @@ export interface ConnectionOptions {
   readonly pool: ChunkPool;
   readonly scramble: Buffer;
   readonly serverVersion: string;
+  /** Offers TLS with this. */
+  readonly secureContext: SecureContext | undefined;
+  /** Refuses clients that do not use it. */
+  readonly requireTls: boolean;
   readonly handshakeTimeoutMs: number;
   readonly maxAllowedPacketBytes: number;
   readonly preparedStatementsMax: number;
@@ -138,20 +149,34 @@ export class Connection {
         serverVersion: this.#options.serverVersion,
         connectionId: this.id,
         scramble: this.#options.scramble,
+        tls: this.#options.secureContext !== undefined,
       });
       writer.endPacket();
       const sequence = writer.sequence;
       await this.#channel.flush();
-      const response = await this.#channel.read(sequence);
-      if (response === undefined) throw new ClientGoneError();
-      const hello = parseHandshakeResponse(response);
+      const hello = parseHandshakeResponse(await this.#readResponse(sequence));
       this.#capabilities = hello.capabilities;
+      if (this.#options.requireTls && this.#channel.tls === undefined) {
+        throw new MillraceError('SECURE_TRANSPORT_REQUIRED', 'connections without TLS are not allowed here');
+      }
       await this.#admit(hello);
     } finally {
       clearTimeout(timer);
     }
     this.#channel.payloadBytesMax = this.#options.maxAllowedPacketBytes;
     await this.#channel.flush();
+  }
+
+  /** The handshake response, behind TLS when the client asks for that and it was offered. */
+  async #readResponse(sequence: number): Promise<Buffer> {
+    const { secureContext } = this.#options;
+    const first = await this.#channel.read(sequence);
+    if (first === undefined) throw new ClientGoneError();
+    if (secureContext === undefined || !isTlsRequest(first)) return first;
+    this.#channel.startTls(secureContext);
+    const response = await this.#channel.read(this.#channel.writer.sequence);
+    if (response === undefined) throw new ClientGoneError();
+    return response;
   }
 
   /** Authenticates, opens the session and writes the OK. */
@@ -167,6 +192,7 @@ export class Connection {
       connectionId: this.id,
       user: hello.user,
       remote: this.#remote,
+      tls: this.#channel.tls,
       attributes: hello.attributes,
       foundRows: (hello.capabilities & capability.foundRows) !== 0,
       collation: hello.collation,

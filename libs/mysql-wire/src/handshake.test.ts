@@ -45,7 +45,7 @@ describe('handshake', () => {
   it('greets as protocol 10 with the scramble in two parts', () => {
     const scramble = scrambleFrom(Buffer.from(Array.from({ length: 20 }, (_, index) => index * 13)));
     const bytes = written((writer) =>
-      writeGreeting(writer, { serverVersion: '5.7.32', connectionId: 0x1_0000_0007n, scramble }),
+      writeGreeting(writer, { serverVersion: '5.7.32', connectionId: 0x1_0000_0007n, scramble, tls: false }),
     );
     expect(bytes[0]).toBe(10);
     expect(bytes.toString('latin1', 1, 8)).toBe('5.7.32\0');

@@ -10,6 +10,8 @@ export interface Greeting {
   readonly serverVersion: string;
   readonly connectionId: bigint;
   readonly scramble: Uint8Array;
+  /** Offers TLS. */
+  readonly tls: boolean;
 }
 
 /** What a client says about itself, in the handshake response and in COM_CHANGE_USER. */
@@ -27,15 +29,16 @@ export interface ClientHello {
 
 /** Writes the payload of Protocol::HandshakeV10. */
 export function writeGreeting(writer: PacketWriter, greeting: Greeting): void {
+  const capabilities = announcedCapabilities | (greeting.tls ? capability.tls : 0);
   writer.u8(protocolVersion);
   writer.nulTerminatedText(greeting.serverVersion);
   writer.u32(Number(BigInt.asUintN(32, greeting.connectionId)));
   writer.bytes(greeting.scramble.subarray(0, scrambleFirstPartBytes));
   writer.u8(0);
-  writer.u16(announcedCapabilities & 0xffff);
+  writer.u16(capabilities & 0xffff);
   writer.u8(collation.utf8GeneralCi);
   writer.u16(serverStatus.autocommit);
-  writer.u16(announcedCapabilities >>> 16);
+  writer.u16(capabilities >>> 16);
   writer.u8(scrambleBytes + 1);
   writer.zeros(10);
   writer.bytes(greeting.scramble.subarray(scrambleFirstPartBytes));
@@ -49,6 +52,14 @@ export function writeAuthSwitch(writer: PacketWriter, scramble: Uint8Array): voi
   writer.nulTerminatedText(nativePasswordPlugin);
   writer.bytes(scramble);
   writer.u8(0);
+}
+
+/** The head of a handshake response, all that a client sends before it starts TLS. */
+const tlsRequestBytes = 32;
+
+/** Whether a packet is a Protocol::SSLRequest, which stands before the handshake response. */
+export function isTlsRequest(payload: Buffer): boolean {
+  return payload.length === tlsRequestBytes && (payload.readUInt32LE(0) & capability.tls) !== 0;
 }
 
 /**

@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
+import { type SecureContext, TLSSocket } from 'node:tls';
 import { type ChunkPool, chunkBytes } from './chunk-pool.ts';
 import { PacketStream } from './packet-stream.ts';
 import { PacketWriter } from './packet-writer.ts';
+import type { TlsState } from './session.ts';
 
 /** A result is handed to the socket whenever this much has been encoded; larger rows go as they are. */
 export const flushBytes = chunkBytes - 32 * 1024;
@@ -24,7 +26,7 @@ export class ClientGoneError extends Error {
 /** The packets of one socket in both directions, with back-pressure in both. */
 export class PacketChannel {
   readonly writer: PacketWriter;
-  readonly #socket: Socket;
+  #socket: Socket;
   readonly #stream: PacketStream;
   readonly #pool: ChunkPool;
   readonly #onGone: () => void;
@@ -41,11 +43,37 @@ export class PacketChannel {
     this.#onGone = options.onGone;
     this.#stream = new PacketStream(options.payloadBytesMax);
     this.writer = new PacketWriter(options.pool);
+    this.#listenTo(socket);
+  }
+
+  #listenTo(socket: Socket): void {
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('end', () => this.#leave());
     socket.on('close', () => this.#leave());
     // 'close' follows, and the reason of a broken connection helps nobody.
     socket.on('error', () => this.#leave());
+  }
+
+  /**
+   * Goes on encrypted, from the bytes after the packet read last. A handshake that fails ends the connection, as seen by
+   * the next read.
+   */
+  startTls(secureContext: SecureContext): void {
+    const plain = this.#socket;
+    plain.pause();
+    plain.removeAllListeners('data');
+    // Clients send the beginning of the TLS handshake without waiting; the TLS socket reads what the plain one holds.
+    const rest = this.#stream.takeRest();
+    if (rest.length > 0) plain.unshift(rest);
+    const secured = new TLSSocket(plain, { isServer: true, secureContext });
+    this.#listenTo(secured);
+    this.#socket = secured;
+  }
+
+  /** How the connection is encrypted; undefined when it is not. */
+  get tls(): TlsState | undefined {
+    if (!(this.#socket instanceof TLSSocket)) return undefined;
+    return { cipher: this.#socket.getCipher().name, version: this.#socket.getProtocol() ?? '' };
   }
 
   get gone(): boolean {

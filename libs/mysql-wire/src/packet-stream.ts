@@ -44,6 +44,13 @@ export class PacketStream {
     this.#end += chunk.length;
   }
 
+  /** Takes what has been received and not yet taken: from here on the bytes are no packets. */
+  takeRest(): Buffer {
+    const rest = this.#buffer.subarray(this.#start, this.#end);
+    this.#start = this.#end;
+    return rest;
+  }
+
   /**
    * Takes the next complete payload, or returns undefined when more bytes are needed. The payload stays valid: later
    * bytes never overwrite it.

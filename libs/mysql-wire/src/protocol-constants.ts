@@ -23,7 +23,7 @@ export const capability = {
   authLengthEncoded: 0x0020_0000,
 } as const;
 
-/** What the greeting announces. Neither TLS, compression nor DEPRECATE_EOF, so no client may use them. */
+/** What the greeting announces, besides TLS when there is a certificate. Neither compression nor DEPRECATE_EOF. */
 export const announcedCapabilities =
   capability.longPassword |
   capability.foundRows |

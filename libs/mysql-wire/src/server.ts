@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { ChunkPool } from './chunk-pool.ts';
 import { Connection } from './connection.ts';
@@ -24,6 +25,10 @@ export interface MysqlServerOptions {
   readonly port: number;
   /** What the greeting names, `5.7.32` style: clients read the numbers. */
   readonly serverVersion: string;
+  /** Offers TLS; asked at each connection, so that certificates can be replaced. */
+  readonly tls?: { readonly secureContext: SecureContext } | undefined;
+  /** Refuses clients that do not use TLS. */
+  readonly requireTls?: boolean;
   /** Connections at a time, those not yet logged in included. */
   readonly maxConnections: number;
   /** Largest command, 100 MiB unless given. */
@@ -41,7 +46,7 @@ export interface MysqlServerOptions {
 
 const silentLogger: WireLogger = { debug: () => undefined, error: () => undefined };
 
-/** A server for MySQL clients: protocol 4.1 without TLS and compression, mysql_native_password. */
+/** A server for MySQL clients: protocol 4.1 without compression, mysql_native_password. */
 export class MysqlServer {
   readonly #options: MysqlServerOptions;
   readonly #server: Server;
@@ -125,6 +130,8 @@ export class MysqlServer {
       pool: this.#pool,
       scramble: scrambleFrom(randomBytes(scrambleBytes)),
       serverVersion: this.#options.serverVersion,
+      secureContext: this.#options.tls?.secureContext,
+      requireTls: this.#options.requireTls ?? false,
       handshakeTimeoutMs: this.#options.handshakeTimeoutMs ?? handshakeTimeoutMsDefault,
       maxAllowedPacketBytes: this.#options.maxAllowedPacketBytes ?? maxAllowedPacketBytesDefault,
       preparedStatementsMax: this.#options.preparedStatementsMax ?? preparedStatementsMaxDefault,

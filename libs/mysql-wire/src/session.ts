@@ -7,6 +7,14 @@ export interface RemoteAddress {
   readonly port: number;
 }
 
+/** How a connection is encrypted. */
+export interface TlsState {
+  /** For example `TLS_AES_256_GCM_SHA384`. */
+  readonly cipher: string;
+  /** For example `TLSv1.3`. */
+  readonly version: string;
+}
+
 /**
  * Decides whether a user may connect. `checkPassword` compares the client's answer with a stored
  * SHA1(SHA1(password)), 20 bytes, or empty for an account without password. A rejection with a MillraceError is
@@ -23,6 +31,8 @@ export interface SessionClient {
   readonly connectionId: bigint;
   readonly user: string;
   readonly remote: RemoteAddress;
+  /** Undefined for a connection that is not encrypted. */
+  readonly tls: TlsState | undefined;
   /** What the client program says about itself, for example `_client_name`. */
   readonly attributes: ReadonlyMap<string, string>;
   /** CLIENT_FOUND_ROWS: `affectedRows` of an UPDATE then counts the rows matched, not those changed. */

@@ -34,6 +34,35 @@ export interface TlsPaths {
   readonly key: string;
 }
 
+/** TLS of the MySQL port. */
+export const mysqlTlsOptions = {
+  mysqlTlsCert: {
+    type: 'string',
+    help: 'certificate (PEM) of the MySQL port; that of --tls-cert if not given',
+    unit: 'file',
+  },
+  mysqlTlsKey: { type: 'string', help: 'private key (PEM) of --mysql-tls-cert', unit: 'file' },
+  mysqlRequireTls: {
+    type: 'boolean',
+    help: 'refuses MySQL clients that do not use TLS',
+    default: false,
+  },
+} as const satisfies OptionSpecs;
+
+/** Files of the MySQL port's own certificate, undefined when it has none. Throws OPTION_INVALID for half a pair. */
+export function mysqlTlsPaths(options: {
+  readonly mysqlTlsCert: string | undefined;
+  readonly mysqlTlsKey: string | undefined;
+}): TlsPaths | undefined {
+  const { mysqlTlsCert: cert, mysqlTlsKey: key } = options;
+  if (cert !== undefined && key !== undefined) return { cert, key };
+  if (cert === undefined && key === undefined) return undefined;
+  throw new MillraceError(
+    'OPTION_INVALID',
+    '--mysql-tls-cert and --mysql-tls-key belong together: give both',
+  );
+}
+
 /** What the security options of a service say; see {@link securityOptions}. */
 export interface SecuritySettings {
   readonly tlsCa: string | undefined;

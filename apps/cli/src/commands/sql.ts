@@ -15,6 +15,11 @@ const sqlOptions = {
   port: { type: 'integer', help: 'its MySQL port', default: 3306, min: 1, max: 65_535 },
   user: { type: 'string', help: 'user name', default: 'root' },
   database: { type: 'string', help: 'database to begin with' },
+  tlsCa: {
+    type: 'string',
+    help: 'connects with TLS, to a server with a certificate (PEM) of this authority for the host name given',
+    unit: 'file',
+  },
 } as const satisfies OptionSpecs;
 
 export const sqlCommand: Command<typeof sqlOptions> = {

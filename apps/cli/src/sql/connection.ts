@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { type Connection, type ConnectionOptions, createConnection } from 'mysql2';
 import { isSqlError } from '../error-text.ts';
@@ -11,6 +12,8 @@ export interface Login extends ServerAddress {
   readonly user: string;
   readonly password: string;
   readonly database?: string | undefined;
+  /** File of the authority (PEM) that the server's certificate is checked against; not encrypted without. */
+  readonly tlsCa?: string | undefined;
 }
 
 const connectTimeoutMs = 10_000;
@@ -25,10 +28,10 @@ const faithfulValues = {
 /**
  * Connects over the MySQL protocol.
  *
- * @throws AGGREGATOR_UNAVAILABLE when nobody answers there; what the server says when it refuses
+ * @throws OPTION_INVALID; AGGREGATOR_UNAVAILABLE when nobody answers there; what the server says when it refuses
  */
 export async function connect(login: Login): Promise<Connection> {
-  const { host, port, user, password, database } = login;
+  const { host, port, user, password, database, tlsCa } = login;
   const connection = createConnection({
     ...faithfulValues,
     host,
@@ -36,6 +39,7 @@ export async function connect(login: Login): Promise<Connection> {
     user,
     password,
     ...(database === undefined ? {} : { database }),
+    ...(tlsCa === undefined ? {} : { ssl: { ca: readAuthority(tlsCa), verifyIdentity: true } }),
     rowsAsArray: true,
     multipleStatements: true,
     connectTimeout: connectTimeoutMs,
@@ -49,6 +53,14 @@ export async function connect(login: Login): Promise<Connection> {
     throw error;
   });
   return connection;
+}
+
+function readAuthority(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new MillraceError('OPTION_INVALID', `cannot read ${path}`, { cause: error });
+  }
 }
 
 function connectError(cause: unknown, { host, port }: ServerAddress): unknown {

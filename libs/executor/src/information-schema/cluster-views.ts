@@ -174,10 +174,12 @@ export const globalStatus: InformationView = {
   rows: statusRows,
 };
 
-export function statusRows({ processes, now, globals }: ViewScope): ScalarValue[][] {
+export function statusRows({ processes, now, globals, tls }: ViewScope): ScalarValue[][] {
   const startedAt = globals.get('start_time');
   const uptime = typeof startedAt === 'number' ? Math.floor(now - startedAt) : 0;
   return [
+    ['Ssl_cipher', tls?.cipher ?? ''],
+    ['Ssl_version', tls?.version ?? ''],
     ['Threads_connected', String(processes.length)],
     ['Threads_running', String(processes.filter(({ info }) => info !== undefined).length)],
     ['Uptime', String(uptime)],

@@ -16,6 +16,8 @@ export interface ViewScope {
   readonly aggregatorAddress: string;
   /** The definition of a pipeline as PIPELINES shows it, without credentials. */
   readonly describePipeline: (pipeline: PipelineRecord) => PipelineDescription;
+  /** How the connection that asks is encrypted, undefined when it is not. */
+  readonly tls: { readonly cipher: string; readonly version: string } | undefined;
   /** Unix seconds, fractional. */
   readonly now: number;
 }

@@ -16,6 +16,8 @@ export interface SessionIdentity {
   readonly user: string;
   /** "address:port" of the client. */
   readonly host: string;
+  /** How the connection is encrypted, undefined when it is not. */
+  readonly tls?: { readonly cipher: string; readonly version: string } | undefined;
 }
 
 /** What a session remembers between statements. */

@@ -262,6 +262,7 @@ export class Session implements MysqlSession {
       session: this.#state.variables,
       aggregatorAddress: aggregatorAddress(),
       describePipeline: (pipeline) => services.pipelines.describe(pipeline),
+      tls: this.#options.identity.tls,
       now: nowMs() / 1_000,
     };
   }
