@@ -167,6 +167,13 @@ export class SchemaStore implements CatalogView {
     );
   }
 
+  /** Names of the databases of which a leaf has partitions. */
+  databasesOn(leafId: string): string[] {
+    return [...this.#databases.values()]
+      .filter(({ partitions }) => partitions.some((partition) => partition.leafId === leafId))
+      .map(({ definition }) => definition.name);
+  }
+
   setLeafRemoved(leafId: string, removed: boolean): void {
     this.#db.run('UPDATE leaves SET removed = ? WHERE leaf_id = ?', removed ? 1 : 0, leafId);
   }

@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { ClusterClient } from '@millrace/proto/millrace/cluster/v1/cluster';
 import { ChannelPool, callUnary } from '@millrace/rpc/client';
 import { NodeAgent } from '@millrace/rpc/node-agent';
@@ -5,6 +6,7 @@ import { silentLogger } from '@millrace/runtime/logger';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeLeaf } from '../testing/fake-leaf.ts';
 import { TestCluster, testHashProbe } from '../testing/test-cluster.ts';
+import type { NodeAnnouncement } from './node.ts';
 
 const signal = new AbortController().signal;
 
@@ -72,11 +74,95 @@ describe('cluster membership', () => {
 
   it('loses a node whose lease runs out although its stream is open', async () => {
     cluster = await TestCluster.start(0, 100);
-    const registration = cluster.registry.register(silentNode(), signal);
+    const registration = cluster.registry.register(announcer({}).announcements, signal);
     expect((await registration.next()).value).toMatchObject({ state: 'online' });
     expect(cluster.registry.onlineNodes('extractor')).toMatchObject([{ address: '127.0.0.1:7' }]);
     expect((await registration.next()).done).toBe(true);
     expect(cluster.registry.onlineNodes('extractor')).toEqual([]);
+  });
+
+  it('gives a node that drains nothing new, and leaves what it has alone', async () => {
+    cluster = await TestCluster.start(0);
+    const node = announcer({ role: 'extractor', address: '127.0.0.1:7' });
+    const registration = cluster.registry.register(node.announcements, signal);
+    expect((await registration.next()).value).toMatchObject({ state: 'online' });
+    const [online] = cluster.registry.onlineNodes('extractor');
+    node.announce({ draining: true });
+    expect((await registration.next()).value).toMatchObject({ state: 'draining' });
+    expect(cluster.registry.onlineNodes('extractor')).toEqual([]);
+    expect(online?.leaving.aborted).toBe(true);
+    expect(online?.gone.aborted).toBe(false);
+    node.end();
+    expect((await registration.next()).done).toBe(true);
+    expect(online?.gone.reason).toMatchObject({ code: 'EXTRACTOR_UNAVAILABLE' });
+  });
+
+  it('refuses a second process with the identity of a leaf that lives, and takes one that has moved', async () => {
+    cluster = await TestCluster.start(1, 900);
+    const [leaf] = cluster.leaves;
+    if (leaf === undefined) throw new Error('no leaf');
+    const copy = announcer({ role: 'leaf', address: '127.0.0.1:9', nodeId: leaf.leafId });
+    await expect(cluster.registry.register(copy.announcements, signal).next()).rejects.toMatchObject({
+      code: 'NODE_DUPLICATE',
+      message: expect.stringMatching(`leaf 1 already runs at ${leaf.address}.*127.0.0.1:9`),
+    });
+    expect(cluster.registry.nodes()).toMatchObject([
+      { nodeId: '', address: '127.0.0.1:9', state: 'offline', refusal: expect.stringContaining('copied') },
+      { nodeId: '1', address: leaf.address, state: 'online', refusal: '' },
+    ]);
+
+    const hung = announcer({ role: 'leaf', address: '127.0.0.1:10', nodeId: leaf.leafId });
+    await leaf.leave();
+    await cluster.registry.register(hung.announcements, signal).next();
+    await leaf.comeBack();
+    // The stream at the old address is open but silent: its lease runs out while the newcomer waits.
+    await leaf.join(cluster.address, testHashProbe);
+    expect(cluster.registry.online('1').address).toBe(leaf.address);
+  });
+
+  it('refuses a leaf that has lost what it held, for good', async () => {
+    cluster = await TestCluster.start(1);
+    const [leaf] = cluster.leaves;
+    if (leaf === undefined) throw new Error('no leaf');
+    cluster.catalog.schema.createDatabase('d', ['1', '1']);
+    await cluster.distribution.apply('d', signal);
+    await leaf.leave();
+    leaf.loseData();
+    await leaf.comeBack();
+    await expect(leaf.join(cluster.address, testHashProbe)).rejects.toMatchObject({
+      code: 'PARTITION_MISSING',
+      message: expect.stringContaining('d:0, d:1'),
+    });
+    await expect
+      .poll(() => cluster.registry.nodes())
+      .toMatchObject([{ nodeId: '1', state: 'offline', refusal: expect.stringContaining('d:0, d:1') }]);
+  });
+
+  it('does not miss partitions that a crash kept from being made', async () => {
+    cluster = await TestCluster.start(1);
+    const [leaf] = cluster.leaves;
+    await leaf?.leave();
+    cluster.catalog.schema.createDatabase('d', ['1']);
+    await leaf?.comeBack();
+    await leaf?.join(cluster.address, testHashProbe);
+    expect(cluster.registry.online('1').leafId).toBe('1');
+  });
+
+  it('refuses a leaf that was removed until it is taken back', async () => {
+    cluster = await TestCluster.start(1);
+    const [leaf] = cluster.leaves;
+    cluster.catalog.schema.setLeafRemoved('1', true);
+    cluster.registry.evict('1');
+    await expect
+      .poll(() => cluster.registry.nodes().map(({ nodeId, refusal }) => [nodeId, refusal]), {
+        timeout: 10_000,
+      })
+      .toEqual([['', expect.stringContaining('REMOVE LEAF')]]);
+    expect(() => cluster.registry.online('1')).toThrow(`leaf 1 (${leaf?.address}) is removed`);
+    cluster.catalog.schema.setLeafRemoved('1', false);
+    await expect
+      .poll(() => cluster.registry.nodes(), { timeout: 10_000 })
+      .toMatchObject([{ nodeId: '1', state: 'online', refusal: '' }]);
   });
 
   it('lists members and outcomes over gRPC', async () => {
@@ -95,10 +181,10 @@ describe('cluster membership', () => {
   });
 });
 
-/** Announces itself once and never renews. */
-async function* silentNode() {
-  yield {
-    role: 'extractor' as const,
+/** A node by hand: it announces itself at once, and again when told. */
+function announcer(own: Partial<NodeAnnouncement>) {
+  const base: NodeAnnouncement = {
+    role: 'extractor',
     nodeId: '',
     clusterId: '',
     address: '127.0.0.1:7',
@@ -107,6 +193,13 @@ async function* silentNode() {
     prepared: [],
     capacity: 1,
     draining: false,
+    ...own,
   };
-  await new Promise(() => {});
+  const stream = new PassThrough({ objectMode: true });
+  stream.write(base);
+  return {
+    announcements: stream as AsyncIterable<NodeAnnouncement>,
+    announce: (change: Partial<NodeAnnouncement>) => stream.write({ ...base, ...change }),
+    end: () => stream.end(),
+  };
 }

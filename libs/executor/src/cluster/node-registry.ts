@@ -11,6 +11,7 @@ import { ReturningLeaves } from './returning-leaves.ts';
 /** The durable side of membership. */
 export interface MembershipStore {
   leaves(): readonly LeafRecord[];
+  databasesOn(leafId: string): readonly string[];
   saveLeaf(leaf: { readonly leafId: string; readonly address: string }): void;
   nextId(sequence: string): bigint;
 }
@@ -58,15 +59,17 @@ export class NodeRegistry implements Leaves {
     return this.#options.store.leaves().filter(({ removed }) => !removed);
   }
 
-  /** Every known node: leaves by id, then the others. Leaves that REMOVE LEAF took out are not among them. */
+  /** Every known node: leaves by id, then the others. Of the leaves that were removed only those that are missed. */
   nodes(): NodeStatus[] {
-    const away = this.#knownLeaves()
-      .filter(({ leafId }) => !this.#members.has(leafId))
-      .map(({ leafId, address }) => ({
+    const { store } = this.#options;
+    const away = store
+      .leaves()
+      .filter(({ leafId, removed }) => !this.#members.has(leafId) && (!removed || isUsed(store, leafId)))
+      .map(({ leafId, address, removed }) => ({
         role: 'leaf' as const,
         nodeId: leafId,
         address,
-        state: 'offline' as const,
+        state: removed ? ('detached' as const) : ('offline' as const),
         version: '',
         capacity: 0,
         refusal: this.#refusals.reasonOf(leafId),
@@ -124,6 +127,7 @@ export class NodeRegistry implements Leaves {
   evict(leafId: string): void {
     const member = this.#members.get(leafId);
     member?.refuse(leafRemoved(member));
+    this.#returning.back(leafId);
   }
 
   /** Ends every registration, at shutdown. */
@@ -337,6 +341,11 @@ export class NodeRegistry implements Leaves {
   #assignmentOf({ nodeId, state }: Member): NodeAssignment {
     return { nodeId, clusterId: this.#options.clusterId, leaseMs: this.#options.leaseMs, state };
   }
+}
+
+/** Whether a leaf is the place of partitions. */
+function isUsed(store: MembershipStore, leafId: string): boolean {
+  return store.databasesOn(leafId).length > 0;
 }
 
 function leafRemoved(leaf: { role: NodeRole; nodeId: string; address: string }): MillraceError {

@@ -1,4 +1,5 @@
 import type { ScalarValue } from '@millrace/values/column-batch';
+import type { NodeStatus } from '../cluster/node.ts';
 import {
   doubleColumn,
   integerColumn,
@@ -28,11 +29,17 @@ export const leaves: InformationView = {
   rows: ({ nodes }) =>
     nodes
       .filter(({ role }) => role === 'leaf')
-      .map(({ nodeId, address, state }): ScalarValue[] => {
-        const [host, port] = hostAndPort(address);
-        return [host, port, 1n, null, null, state, null, null, nodeNumber(nodeId), null, state];
+      .map((node): ScalarValue[] => {
+        const [host, port] = hostAndPort(node.address);
+        const { state, nodeId } = node;
+        return [host, port, 1n, null, null, state, null, null, nodeNumber(nodeId), null, runtimeState(node)];
       }),
 };
+
+/** The state, or why a node was refused. */
+export function runtimeState({ state, refusal }: NodeStatus): string {
+  return refusal === '' ? state : `refused: ${refusal}`;
+}
 
 export const aggregators: InformationView = {
   columns: [

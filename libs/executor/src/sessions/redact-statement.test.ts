@@ -7,6 +7,8 @@ it.each([
   `CREATE PIPELINE p AS LOAD DATA KAFKA 'b/t' CREDENTIALS 'it''s hunter2`,
   `CREATE PIPELINE p AS LOAD DATA KAFKA 'b/t' CONFIG '{"sasl.password" : "hunter2"}' INTO TABLE t`,
   "ALTER PIPELINE p SET CREDENTIALS::`sasl.password` = 'hunter2'",
+  "ADD LEAF root:'hunter2'@'host':3306",
+  "add leaf `ro:ot` : 'hunter2",
 ])('hides the secret of %s', (text) => {
   expect(redactStatement(text)).not.toContain('hunter2');
 });

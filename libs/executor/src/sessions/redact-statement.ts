@@ -5,6 +5,7 @@
 export function redactStatement(text: string): string {
   return text
     .replace(/(CREDENTIALS\s*=?\s*)(?:'(?:[^'\\]|\\.|'')*'?|"(?:[^"\\]|\\.|"")*"?)/gis, "$1'<REDACTED>'")
+    .replace(/(\bADD\s+LEAF\b[^@]*?:\s*)(?:'(?:[^'\\]|\\.|'')*'?|"(?:[^"\\]|\\.|"")*"?)/gi, "$1'<REDACTED>'")
     .replace(/((?:password|secret|token)\w*"\s*:\s*)"[^"]*"?/gi, '$1"<REDACTED>"')
     .replace(
       /(::\s*`?[\w.]*(?:password|secret|token)[\w.]*`?\s*=\s*)'(?:[^'\\]|\\.|'')*'?/gi,

@@ -9,6 +9,7 @@ import { runExplain } from './explain.ts';
 import { runFlush } from './flush.ts';
 import { runInsert } from './insert.ts';
 import { runKill } from './kill.ts';
+import { runAddLeaf, runRemoveLeaf } from './leaf.ts';
 import * as pipelines from './pipelines.ts';
 import { runQuery } from './query.ts';
 import { runSet } from './set.ts';
@@ -50,6 +51,8 @@ const handlers: { readonly [Kind in StatementKind]: StatementHandler<Kind> } = {
   dropPipeline: pipelines.runDropPipeline,
   testPipeline: pipelines.runTestPipeline,
   clearPipelineErrors: pipelines.runClearPipelineErrors,
+  addLeaf: runAddLeaf,
+  removeLeaf: runRemoveLeaf,
 };
 
 /** Runs one statement of any kind. */

@@ -1,7 +1,9 @@
 import type { ObjectName } from '@millrace/sql/ast/node';
 import type { Limit } from '@millrace/sql/ast/query';
 import type { ResultColumn } from '@millrace/values/column-batch';
+import type { NodeRole } from '../cluster/node.ts';
 import * as cluster from '../information-schema/cluster-views.ts';
+import { hostAndPort } from '../information-schema/information-view.ts';
 import {
   doubleColumn,
   integerColumn,
@@ -48,6 +50,29 @@ export function showAggregators(context: StatementContext): VirtualTable {
       textColumn('Runtime_State'),
     ],
     rows: cluster.aggregators.rows(context.viewScope()),
+  };
+}
+
+/** Nodes that keep nothing: they are listed while they are there. */
+export function showNodes(context: StatementContext, role: NodeRole): VirtualTable {
+  return {
+    columns: [
+      textColumn('Host'),
+      integerColumn('Port'),
+      textColumn('State'),
+      textColumn('NodeId'),
+      integerColumn('Capacity'),
+      textColumn('Version'),
+      textColumn('Runtime_State'),
+    ],
+    rows: context
+      .viewScope()
+      .nodes.filter((node) => node.role === role)
+      .map((node) => {
+        const [host, port] = hostAndPort(node.address);
+        const { state, nodeId, capacity, version } = node;
+        return [host, port, state, nodeId, BigInt(capacity), version, cluster.runtimeState(node)];
+      }),
   };
 }
 

@@ -101,6 +101,11 @@ export class FakeLeaf {
     this.#server.stop();
   }
 
+  /** As a data directory whose partitions have gone. */
+  loseData(): void {
+    this.#schemas.clear();
+  }
+
   /** Serves again on the same address after `leave`. */
   async comeBack(): Promise<void> {
     this.#server = this.#newServer(Number(this.address.split(':')[1]));
@@ -126,12 +131,14 @@ export class FakeLeaf {
       query: this.#handlers.serverStreaming((request) => this.#query(request)),
       getStatus: this.#handlers.unary(async () => ({
         leafId: this.leafId,
-        partitions: [...this.#schemas].map(([databaseId, { version }]) => ({
-          partition: { databaseId, ordinal: 0 },
-          schemaVersion: version,
-          preparedTransactions: this.#prepared.size,
-          bytes: 0n,
-        })),
+        partitions: [...this.#schemas].flatMap(([databaseId, { version, ordinals, tables }]) =>
+          [...ordinals, ...(tables.some(({ reference }) => reference) ? [-1] : [])].map((ordinal) => ({
+            partition: { databaseId, ordinal },
+            schemaVersion: version,
+            preparedTransactions: this.#prepared.size,
+            bytes: 0n,
+          })),
+        ),
       })),
     };
     const services = [{ definition: LeafService, implementation }];

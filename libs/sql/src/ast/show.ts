@@ -42,6 +42,8 @@ export type ShowSubject =
 export type ShowPlainKind =
   | 'leaves'
   | 'aggregators'
+  | 'extractors'
+  | 'runners'
   | 'engines'
   | 'collation'
   | 'characterSet'

@@ -15,6 +15,7 @@ import type { Delete } from './delete.ts';
 import type { DropTable, TruncateTable } from './drop-table.ts';
 import type { Describe, Explain } from './explain.ts';
 import type { Insert } from './insert.ts';
+import type { AddLeaf, RemoveLeaf } from './leaf.ts';
 import type { Query } from './query.ts';
 import type { Begin, Commit, Flush, Kill, Rollback, Using } from './session.ts';
 import type { SetStatement } from './set.ts';
@@ -51,7 +52,9 @@ export type Statement =
   | StopPipelines
   | DropPipeline
   | TestPipeline
-  | ClearPipelineErrors;
+  | ClearPipelineErrors
+  | AddLeaf
+  | RemoveLeaf;
 
 export type StatementKind = Statement['kind'];
 

@@ -14,6 +14,7 @@ import { parseDelete } from './statements/delete.ts';
 import { parseTruncateTable } from './statements/drop-table.ts';
 import { parseExplain } from './statements/explain.ts';
 import { parseInsert } from './statements/insert.ts';
+import { parseAddLeaf, parseRemoveLeaf } from './statements/leaf.ts';
 import {
   parseBegin,
   parseCommit,
@@ -57,6 +58,8 @@ const statementParsers: Readonly<Record<string, StatementParser>> = {
   STOP: parseStopPipeline,
   TEST: parseTestPipeline,
   CLEAR: parseClearPipelineErrors,
+  ADD: parseAddLeaf,
+  REMOVE: parseRemoveLeaf,
 };
 
 /** First words of statements that belong to the dialect but are not implemented. */

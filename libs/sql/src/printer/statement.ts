@@ -13,6 +13,7 @@ import { printCreatePipeline } from './statements/create-pipeline.ts';
 import { printCreateTable } from './statements/create-table.ts';
 import { printCreateDatabase } from './statements/database.ts';
 import { printDelete, printInsert, printUpdate } from './statements/dml.ts';
+import { printAddLeaf, printRemoveLeaf } from './statements/leaf.ts';
 import { printBegin, printFlush, printKill } from './statements/session.ts';
 import { printSet } from './statements/set.ts';
 import { printShow } from './statements/show.ts';
@@ -65,4 +66,6 @@ const printers: Printers = {
   dropPipeline: printDropPipeline,
   testPipeline: printTestPipeline,
   clearPipelineErrors: printClearPipelineErrors,
+  addLeaf: printAddLeaf,
+  removeLeaf: printRemoveLeaf,
 };

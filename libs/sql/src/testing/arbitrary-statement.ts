@@ -128,6 +128,9 @@ const subject: fc.Arbitrary<ShowSubject> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('processlist'), full: flag }),
   fc.record({
+    kind: fc.constantFrom('extractors', 'runners'),
+  }),
+  fc.record({
     kind: fc.constantFrom('leaves', 'aggregators', 'engines', 'collation', 'characterSet', 'databaseStatus'),
   }),
   fc.record({
@@ -193,6 +196,8 @@ const deletion: Arbitraries['delete'] = fc.record({
   limit: optional(limitValue),
   position,
 });
+const port = fc.bigInt({ min: 1n, max: 65_535n });
+const host = text.filter((value) => value !== '');
 const begin: Arbitraries['begin'] = fc.record({ kind: fc.constant('begin'), accessMode, position });
 
 /** Trees of every statement kind, as the parser makes them. */
@@ -313,4 +318,14 @@ export const arbitraryStatements: Arbitraries = {
     name: optional(objectName),
     position,
   }),
+  addLeaf: fc.record({
+    kind: fc.constant('addLeaf'),
+    user: name,
+    password: optional(text),
+    host,
+    port,
+    group: optional(unsigned),
+    position,
+  }),
+  removeLeaf: fc.record({ kind: fc.constant('removeLeaf'), host: text, port, force: flag, position }),
 };

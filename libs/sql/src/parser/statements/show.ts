@@ -36,6 +36,8 @@ function parseSubject(parser: Parser): ShowSubject {
 const plainSubjects: readonly (readonly [readonly string[], ShowPlainKind])[] = [
   [['LEAVES'], 'leaves'],
   [['AGGREGATORS'], 'aggregators'],
+  [['EXTRACTORS'], 'extractors'],
+  [['RUNNERS'], 'runners'],
   [['STORAGE', 'ENGINES'], 'engines'],
   [['ENGINES'], 'engines'],
   [['COLLATION'], 'collation'],

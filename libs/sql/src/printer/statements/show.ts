@@ -16,6 +16,8 @@ function printFilter(filter: ShowFilter | undefined): string {
 const plainWords = {
   leaves: 'LEAVES',
   aggregators: 'AGGREGATORS',
+  extractors: 'EXTRACTORS',
+  runners: 'RUNNERS',
   engines: 'ENGINES',
   collation: 'COLLATION',
   characterSet: 'CHARACTER SET',
