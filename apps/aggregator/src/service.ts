@@ -109,8 +109,9 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
     tempDirectory,
     createPipelines: (core) => new PipelineStatements(pipelines.create(core), catalog),
     version,
-    mysqlAddress: () => `${options.host}:${ports.mysql}`,
     mysqlTls: mysqlTls === undefined ? 'none' : options.mysqlRequireTls ? 'required' : 'offered',
+    mysqlAddress: () =>
+      advertisedAddress(options.advertise?.replace(/:\d+$/, ':0'), options.host, ports.mysql),
     grpcAddress: () => advertisedAddress(options.advertise, options.host, ports.grpc),
     killConnection: (connectionId) => mysql.kill(connectionId, 'connection'),
     security,

@@ -1,12 +1,17 @@
 import { join } from 'node:path';
 import { shardHashProbe } from '@millrace/engine/shard-hash';
+import { MillraceError } from '@millrace/errors/millrace-error';
 import { LeafService } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { readIdentity, saveIdentity } from '@millrace/rpc/identity-file';
 import { startMember } from '@millrace/rpc/member-node';
 import { openNodeSecurity } from '@millrace/rpc/node-security';
 import { TransactionOutcomes } from '@millrace/rpc/transaction-outcomes';
 import { crashPointOf } from '@millrace/runtime/crash-point';
-import { openDataDirectory } from '@millrace/runtime/data-directory';
+import {
+  type DataDirectory,
+  openDataDirectory,
+  openPooledDataDirectory,
+} from '@millrace/runtime/data-directory';
 import { engineOptions, engineSettings } from '@millrace/runtime/engine-options';
 import type { Logger } from '@millrace/runtime/logger';
 import { MetricRegistry } from '@millrace/runtime/metrics';
@@ -18,7 +23,12 @@ import { leafGaugeSpecs, leafGauges } from '@millrace/storage/leaf-gauges';
 import { leafService } from '@millrace/storage/leaf-service';
 
 export const leafOptions = {
-  dataDir: { type: 'string', help: 'where this leaf keeps its partitions', required: true, unit: 'dir' },
+  dataDir: { type: 'string', help: 'where this leaf keeps its partitions', unit: 'dir' },
+  dataDirPool: {
+    type: 'string',
+    help: 'instead of --data-dir, a folder that several leaves share: each takes the first slot-N in it that no other holds',
+    unit: 'dir',
+  },
   ...listenOptions,
   ...memberOptions,
   ...engineOptions,
@@ -37,7 +47,7 @@ export async function startLeaf(
 ): Promise<RunningService> {
   const logger = parentLogger.child({ service: 'leaf' });
   const security = openNodeSecurity(options, logger);
-  const directory = openDataDirectory(options.dataDir);
+  const directory = openDirectory(options);
   try {
     const identity = readIdentity(directory.path);
     const outcomes = new TransactionOutcomes(options.aggregator, security);
@@ -76,4 +86,10 @@ export async function startLeaf(
     directory.release();
     throw error;
   }
+}
+
+function openDirectory({ dataDir, dataDirPool }: OptionValues<typeof leafOptions>): DataDirectory {
+  if (dataDir !== undefined && dataDirPool === undefined) return openDataDirectory(dataDir);
+  if (dataDir === undefined && dataDirPool !== undefined) return openPooledDataDirectory(dataDirPool);
+  throw new MillraceError('OPTION_INVALID', 'a leaf needs either --data-dir or --data-dir-pool');
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { createExtractor } from '@millrace/extract/extractor';
 import { extractorMetricSpecs } from '@millrace/extract/extractor-metrics';
@@ -22,7 +22,11 @@ export const extractorOptions = {
   ...memberOptions,
   ...engineOptions,
   engineMemoryMb: { ...engineOptions.engineMemoryMb, default: 512 },
-  workDir: { type: 'string', help: 'for passing files, best on a memory file system', unit: 'dir' },
+  workDir: {
+    type: 'string',
+    help: 'for passing files, best on a memory file system; /dev/shm where that holds --memory-mb, else the temporary folder',
+    unit: 'dir',
+  },
   memoryMb: {
     type: 'integer',
     help: 'memory for records and rows of all batches',
@@ -41,7 +45,6 @@ export const extractorProgram: ServiceProgram<typeof extractorOptions> = {
 };
 
 const megabyte = 1024 * 1024;
-const sharedMemory = '/dev/shm';
 
 export async function startExtractor(
   options: OptionValues<typeof extractorOptions>,
@@ -53,7 +56,7 @@ export async function startExtractor(
   const runners = new ChannelPool(TransformClient, security);
   const metrics = new MetricRegistry();
   const extractor = createExtractor({
-    workDirectory: options.workDir ?? (existsSync(sharedMemory) ? sharedMemory : tmpdir()),
+    workDirectory: options.workDir ?? defaultWorkDirectory(options.memoryMb * megabyte),
     engineThreads: options.engineThreads,
     engineMemoryBytesMax: options.engineMemoryMb * megabyte,
     bufferBytesMax: options.memoryMb * megabyte,
@@ -78,4 +81,16 @@ export async function startExtractor(
     metrics,
     logger,
   );
+}
+
+/** Memory, if there is a file system of it that holds what may be in hand; in a container that is often only 64 MB. */
+function defaultWorkDirectory(bytesMax: number): string {
+  const sharedMemory = '/dev/shm';
+  try {
+    const { bsize, blocks } = statfsSync(sharedMemory);
+    if (bsize * blocks >= bytesMax) return sharedMemory;
+  } catch {
+    // There is none.
+  }
+  return tmpdir();
 }

@@ -67,7 +67,7 @@ export async function startStandalone(
       const member = memberOptions(options, String(aggregator.ready['address']));
       for (let number = 1; number <= options.leaves; number += 1) {
         const dataDir = join(options.dataDir, `leaf-${number}`);
-        await add(`leaf ${number}`, startLeaf({ ...member, dataDir }, logger));
+        await add(`leaf ${number}`, startLeaf({ ...member, dataDir, dataDirPool: undefined }, logger));
       }
       await add(
         'pipeline-extractor',

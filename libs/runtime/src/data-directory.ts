@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { MillraceError } from '@millrace/errors/millrace-error';
+import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
 
 /** A data directory held by this process alone. */
 export interface DataDirectory {
@@ -30,4 +30,32 @@ export function openDataDirectory(path: string): DataDirectory {
       if (lock.isOpen) lock.close();
     },
   };
+}
+
+const slotsMax = 256;
+/** Choosing takes milliseconds: who waits longer waits for something broken. */
+const poolWaitMs = 60_000;
+
+/**
+ * Takes the first of the data directories `slot-1`, `slot-2`, … of a shared folder that no living process holds, and makes
+ * one when all are held. For replicas without names of their own: one that is made again finds the data of one that ended.
+ * Throws DATA_DIR_LOCKED when there are too many.
+ */
+export function openPooledDataDirectory(pool: string): DataDirectory {
+  mkdirSync(pool, { recursive: true, mode: 0o700 });
+  // One chooses at a time: of two that tried the same slot at once, both could find it busy and pass it by.
+  const choosing = new DatabaseSync(join(pool, 'pool.lock'), { timeout: poolWaitMs });
+  try {
+    choosing.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE;');
+    for (let slot = 1; slot <= slotsMax; slot += 1) {
+      try {
+        return openDataDirectory(join(pool, `slot-${slot}`));
+      } catch (error) {
+        if (!isMillraceError(error, 'DATA_DIR_LOCKED')) throw error;
+      }
+    }
+    throw new MillraceError('DATA_DIR_LOCKED', `all ${slotsMax} data directories in ${pool} are in use`);
+  } finally {
+    choosing.close();
+  }
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Secret } from './logger.ts';
 import type { OptionSpecs } from './options.ts';
@@ -123,12 +124,15 @@ export const memberOptions = {
   aggregator: { type: 'string', help: 'gRPC address of the aggregator', required: true, unit: 'host:port' },
   advertise: {
     type: 'string',
-    help: 'address under which other nodes reach this one; the listening address if not given',
+    help: 'address under which other nodes reach this one; if not given the listening address, and the host name when listening on all',
     unit: 'host:port',
   },
 } as const satisfies OptionSpecs;
 
-/** The address to announce. Throws OPTION_INVALID for an address that others cannot connect to. */
+/**
+ * The address to announce: what was asked for, else where the node listens. One that listens on every address is reached by
+ * its host name, as containers of a network reach each other. Throws OPTION_INVALID for anything but host:port.
+ */
 export function advertisedAddress(advertise: string | undefined, host: string, port: number): string {
   if (advertise !== undefined) {
     if (!/^.+:\d+$/.test(advertise)) {
@@ -137,10 +141,7 @@ export function advertisedAddress(advertise: string | undefined, host: string, p
     // Port 0 stands for the port that was chosen.
     return advertise.replace(/:0$/, `:${port}`);
   }
-  if (host === '0.0.0.0' || host === '::') {
-    throw new MillraceError('OPTION_INVALID', `--advertise is needed when listening on ${host}`);
-  }
-  return hostAndPort(host, port);
+  return hostAndPort(host === '0.0.0.0' || host === '::' ? hostname() : host, port);
 }
 
 /** "host:port", with an IPv6 address in brackets. */

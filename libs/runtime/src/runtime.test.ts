@@ -1,11 +1,8 @@
-import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
 import { retry, sleep } from './backoff.ts';
-import { openDataDirectory } from './data-directory.ts';
 import { HttpServer } from './http-server.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createLogger, Secret, silentLogger } from './logger.ts';
@@ -202,28 +199,5 @@ describe('HttpServer', () => {
     expect((await fetch(`${base}/nothing`)).status).toBe(404);
     expect((await fetch(`${base}/healthz`, { method: 'POST' })).status).toBe(405);
     await server.stop();
-  });
-});
-
-describe('openDataDirectory', () => {
-  it('is refused to a second process and free again after kill -9', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'millrace-lock-'));
-    const script = join(dir, 'holder.ts');
-    const module = fileURLToPath(new URL('./data-directory.ts', import.meta.url));
-    writeFileSync(
-      script,
-      `import { openDataDirectory } from ${JSON.stringify(module)};
-       openDataDirectory(process.argv[2]); process.send('held'); setInterval(() => {}, 1000);`,
-    );
-    const data = join(dir, 'data');
-    const child = fork(script, [data], { execArgv: [], silent: true });
-    await new Promise((resolve) => child.once('message', resolve));
-    expect(() => openDataDirectory(data)).toThrow('another process uses the data directory');
-    child.kill('SIGKILL');
-    await new Promise((resolve) => child.once('exit', resolve));
-    const again = openDataDirectory(data);
-    again.release();
-    again.release();
-    rmSync(dir, { recursive: true });
   });
 });
