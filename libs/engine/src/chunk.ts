@@ -99,7 +99,8 @@ function decimalWidthOf({ width }: DuckDBDecimalType): number {
   return width <= 18 ? 8 : 16;
 }
 
-function widthOf(type: DuckDBType): number {
+/** Bytes of one value in DuckDB's flat vector format. Throws INTERNAL for nested types. */
+export function widthOf(type: DuckDBType): number {
   switch (type.typeId) {
     case DuckDBTypeId.BOOLEAN:
     case DuckDBTypeId.TINYINT:

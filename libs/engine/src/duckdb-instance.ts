@@ -4,6 +4,7 @@ import {
   blobValue,
   DOUBLE,
   type DuckDBConnection,
+  type DuckDBDataChunk,
   DuckDBInstance,
   type DuckDBResult,
   type DuckDBType,
@@ -39,6 +40,13 @@ export interface QueryOptions {
 export interface QueryStream {
   readonly columns: readonly { readonly name: string; readonly type: SqlType }[];
   readonly batches: AsyncIterable<ColumnBatch>;
+}
+
+/** The same as engine chunks, each valid as long as it is referenced. */
+export interface ChunkStream {
+  readonly names: readonly string[];
+  readonly types: readonly DuckDBType[];
+  readonly chunks: AsyncIterable<DuckDBDataChunk>;
 }
 
 /** How often an aborted statement is interrupted until it ends: an interrupt that comes before its start is lost. */
@@ -136,14 +144,7 @@ export class EngineConnection {
 
   /** Runs a statement and streams its result. The connection is busy until the iteration has ended. */
   async query(sql: string, options: QueryOptions = {}): Promise<QueryStream> {
-    const { signal } = options;
-    const { values, types: bindings } = bindingsOf(options.parameters ?? []);
-    this.#acquire();
-    try {
-      const result = await this.#interruptible(signal, () =>
-        values.length === 0 ? this.#connection.stream(sql) : this.#connection.stream(sql, values, bindings),
-      );
-      const engineTypes = result.columnTypes();
+    return this.#stream(sql, options, (result, engineTypes) => {
       const types = options.types ?? engineTypes.map(sqlTypeOf);
       if (types.length !== engineTypes.length) {
         throw new MillraceError(
@@ -154,11 +155,18 @@ export class EngineConnection {
       const columns = result
         .columnNames()
         .map((name, column) => ({ name, type: types[column] ?? { kind: 'null' } }));
-      return { columns, batches: this.#batches(result, engineTypes, types, signal) };
-    } catch (error) {
-      this.#busy = false;
-      throw engineErrorOf(error);
-    }
+      const batches = this.#read(result, options.signal, (chunk) => readChunk(chunk, engineTypes, types));
+      return { columns, batches };
+    });
+  }
+
+  /** Runs a statement and streams its result as the engine's own chunks. The connection is busy as for {@link query}. */
+  async chunks(sql: string, options: Omit<QueryOptions, 'types'> = {}): Promise<ChunkStream> {
+    return this.#stream(sql, options, (result, types) => ({
+      names: result.columnNames(),
+      types,
+      chunks: this.#read(result, options.signal, (chunk) => chunk),
+    }));
   }
 
   /** Runs a statement and returns all rows as scalars. For small results. */
@@ -179,18 +187,35 @@ export class EngineConnection {
     this.#connection.closeSync();
   }
 
-  async *#batches(
+  async #stream<Stream>(
+    sql: string,
+    { signal, parameters = [] }: QueryOptions,
+    streamOf: (result: DuckDBResult, types: readonly DuckDBType[]) => Stream,
+  ): Promise<Stream> {
+    const { values, types } = bindingsOf(parameters);
+    this.#acquire();
+    try {
+      const result = await this.#interruptible(signal, () =>
+        values.length === 0 ? this.#connection.stream(sql) : this.#connection.stream(sql, values, types),
+      );
+      return streamOf(result, result.columnTypes());
+    } catch (error) {
+      this.#busy = false;
+      throw engineErrorOf(error);
+    }
+  }
+
+  async *#read<Item>(
     result: DuckDBResult,
-    engineTypes: readonly DuckDBType[],
-    types: readonly SqlType[],
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<ColumnBatch> {
+    itemOf: (chunk: DuckDBDataChunk) => Item,
+  ): AsyncGenerator<Item> {
     let finished = false;
     try {
       for (;;) {
         const chunk = await this.#interruptible(signal, () => result.fetchChunk());
         if (chunk === null || chunk.rowCount === 0) break;
-        yield readChunk(chunk, engineTypes, types);
+        yield itemOf(chunk);
       }
       finished = true;
     } catch (error) {

@@ -40,6 +40,12 @@ export function nullsOf({ validity, rowCount }: VectorMemory): Uint8Array | unde
 const stringWidth = 16;
 const inlineBytesMax = 12;
 
+/**
+ * Strings that lie in memory one after the other are fetched at once: a call into the engine for each costs more than all
+ * else. So small a gap between two strings has no memory page of its own, so it can be read whatever is in it.
+ */
+const gapBytesMax = 64;
+
 /** Reads the strings or blobs of a column; rows marked in `nulls` get `empty`. */
 export function readStrings<Value>(
   memory: VectorMemory,
@@ -50,6 +56,8 @@ export function readStrings<Value>(
   const { data, rowCount } = memory;
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const values = new Array<Value>(rowCount);
+  let run = Buffer.alloc(0);
+  let runStart = 0;
   for (let row = 0; row < rowCount; row += 1) {
     if (nulls?.[row] === 1) {
       values[row] = empty;
@@ -59,10 +67,41 @@ export function readStrings<Value>(
     const length = bytes.readUInt32LE(start);
     if (length <= inlineBytesMax) {
       values[row] = convert(bytes, start + 4, start + 4 + length);
-    } else {
-      const pointed = duckdb.get_data_from_pointer(bytes.buffer, bytes.byteOffset + start + 8, length);
-      values[row] = convert(Buffer.from(pointed.buffer, pointed.byteOffset, pointed.byteLength), 0, length);
+      continue;
     }
+    const address = addressAt(bytes, row);
+    if (address < runStart || address + length > runStart + run.length) {
+      const runBytes = runBytesFrom(bytes, nulls, row, rowCount);
+      const pointed = duckdb.get_data_from_pointer(bytes.buffer, bytes.byteOffset + start + 8, runBytes);
+      run = Buffer.from(pointed.buffer as ArrayBuffer, pointed.byteOffset, pointed.byteLength);
+      runStart = address;
+    }
+    values[row] = convert(run, address - runStart, address - runStart + length);
   }
   return values;
+}
+
+/** Where a string that is not inline lies. Addresses of a process have 48 bits. */
+function addressAt(strings: Buffer, row: number): number {
+  const at = row * stringWidth + 8;
+  return strings.readUInt32LE(at) + strings.readUInt32LE(at + 4) * 2 ** 32;
+}
+
+/** Bytes from the beginning of a row's string to the end of the last that follows it in memory and in the column. */
+function runBytesFrom(
+  strings: Buffer,
+  nulls: Uint8Array | undefined,
+  first: number,
+  rowCount: number,
+): number {
+  const begin = addressAt(strings, first);
+  let end = begin + strings.readUInt32LE(first * stringWidth);
+  for (let row = first + 1; row < rowCount; row += 1) {
+    const length = strings.readUInt32LE(row * stringWidth);
+    if (nulls?.[row] === 1 || length <= inlineBytesMax) continue;
+    const address = addressAt(strings, row);
+    if (address >= end && address - end <= gapBytesMax) end = address + length;
+    else if (address < begin || address + length > end) break;
+  }
+  return end - begin;
 }

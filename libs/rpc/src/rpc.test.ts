@@ -85,7 +85,7 @@ describe('a call over a real channel', () => {
     schemaVersion: 1n,
     ordinals: [],
     sql: [],
-    format: 2,
+    format: 3,
     types: [],
     batchRows: 0,
   } as const;

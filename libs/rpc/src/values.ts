@@ -2,11 +2,13 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 import type {
   ColumnBatch as ProtoBatch,
   ResultColumn as ProtoColumn,
+  EngineBatch as ProtoEngineBatch,
   SqlType as ProtoType,
   Value as ProtoValue,
   ColumnVector as ProtoVector,
 } from '@millrace/proto/millrace/common/v1/values';
 import type { ColumnBatch, ColumnVector, ResultColumn, ScalarValue } from '@millrace/values/column-batch';
+import type { EngineBatch } from '@millrace/values/engine-batch';
 import type { SqlType, SqlTypeKind } from '@millrace/values/sql-type';
 
 /** Conversions between the value types of the engine layers and their protobuf forms, both ways. */
@@ -150,6 +152,28 @@ export function batchFromProto(batch: ProtoBatch): ColumnBatch {
     rowCount: batch.rowCount,
     columns: batch.columns.map((vector) => vectorFromProto(vector, batch.rowCount)),
   };
+}
+
+/** The bytes are shared, not copied. */
+export function engineBatchToProto({ rowCount, columns }: EngineBatch): ProtoEngineBatch {
+  return {
+    rowCount,
+    columns: columns.map(({ type, validity, data, lengths }) => ({
+      type,
+      validity: bufferOf(validity),
+      data: bufferOf(data),
+      lengths: bufferOf(lengths),
+    })),
+  };
+}
+
+/** The bytes are shared, not copied. Sizes are checked where the batch is read. */
+export function engineBatchFromProto(batch: ProtoEngineBatch): EngineBatch {
+  return batch;
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 export function valueToProto(value: ScalarValue): ProtoValue {

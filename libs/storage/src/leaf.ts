@@ -20,6 +20,7 @@ import {
 import { Partition } from './partitions/partition.ts';
 import { PartitionRepair } from './partitions/partition-repair.ts';
 import type { FragmentPart } from './queries/fragment-sql.ts';
+import type { EngineRows } from './queries/overflow.ts';
 import { type Fragment, QueryRunner } from './queries/query-runner.ts';
 import {
   formatPartitionId,
@@ -246,9 +247,10 @@ export class Leaf {
     return this.#repairing(fragment, this.#serving().queries.batches(fragment, types, batchRows, signal));
   }
 
-  queryParquet(query: QueryFragment, signal: AbortSignal): AsyncIterable<Buffer> {
+  /** The rows for another engine. */
+  queryRows(query: QueryFragment, signal: AbortSignal): AsyncIterable<EngineRows> {
     const fragment = this.#fragment(query);
-    return this.#repairing(fragment, this.#serving().queries.parquet(fragment, signal));
+    return this.#repairing(fragment, this.#serving().queries.rows(fragment, signal));
   }
 
   async status(): Promise<PartitionStatus[]> {

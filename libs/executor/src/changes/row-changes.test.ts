@@ -222,9 +222,12 @@ describe('row changes and queries', () => {
     await expect(cluster.runner.run(plan, noViews, abort.signal)).rejects.toMatchObject({
       code: 'QUERY_KILLED',
     });
-    const large = fragment(
-      'SELECT md5(CAST(t.id * 1000000 + r.range AS VARCHAR)) FROM $t AS t, range(100000) AS r',
-    );
+    const large = {
+      ...fragment(
+        'SELECT md5(CAST(t.id * 1000000 + r.range AS VARCHAR)) AS m FROM $t AS t, range(100000) AS r',
+      ),
+      columns: [{ name: 'm', type: { kind: 'longtext' }, nullable: true }],
+    } as const;
     const tooLarge = { ...plan, inputs: [{ kind: 'fragment', name: 'f', fragment: large }] } as const;
     await expect(cluster.runner.run(tooLarge, noViews, settings.signal)).rejects.toMatchObject({
       code: 'RESOURCE_LIMIT',

@@ -1,6 +1,7 @@
 import type { TableDefinition } from '@millrace/catalog/definitions';
 import type { OnDuplicatePlan, PlannedAssignment, SqlPart } from '@millrace/planner/plan';
 import type { ColumnBatch } from '@millrace/values/column-batch';
+import type { EngineBatch } from '@millrace/values/engine-batch';
 import type { SqlType } from '@millrace/values/sql-type';
 
 /** The copy of a database's reference tables on a leaf is its partition of this ordinal. */
@@ -70,6 +71,12 @@ export interface LeafQuery {
   readonly sql: readonly SqlPart[];
 }
 
+/** A piece of a result for another engine. */
+export type EngineRows =
+  | { readonly kind: 'batch'; readonly batch: EngineBatch }
+  /** A piece of one Parquet file, which holds all rows that are not in batches. */
+  | { readonly kind: 'parquet'; readonly bytes: Uint8Array };
+
 /**
  * One leaf, as the aggregator uses it. Every method throws MillraceError: LEAF_UNAVAILABLE naming the leaf when it cannot
  * be reached, else the leaf's own error.
@@ -89,8 +96,8 @@ export interface LeafClient {
   decide(transactionId: bigint, decision: Decision, signal: AbortSignal): Promise<void>;
   /** Rows as typed batches, converted to `types`. */
   queryBatches(query: LeafQuery, types: readonly SqlType[], signal: AbortSignal): AsyncIterable<ColumnBatch>;
-  /** Rows as the bytes of one Parquet file. */
-  queryParquet(query: LeafQuery, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Rows for the aggregator's own engine. */
+  queryRows(query: LeafQuery, signal: AbortSignal): AsyncIterable<EngineRows>;
 }
 
 /** Finds leaves by id. */

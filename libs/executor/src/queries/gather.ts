@@ -1,7 +1,8 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
 import { MillraceError } from '@millrace/errors/millrace-error';
-import type { LeafClient, LeafQuery } from '../leaves/leaf-port.ts';
+import { engineBatchBytes } from '@millrace/values/engine-batch';
+import type { EngineRows, LeafClient, LeafQuery } from '../leaves/leaf-port.ts';
+import type { GatheredRelation } from './merge-engine.ts';
 
 /** What one leaf has to do for a fragment. */
 export interface LeafTask {
@@ -32,45 +33,53 @@ export class GatherBudget {
   }
 }
 
-/** Runs the tasks and writes each leaf's rows to a Parquet file; returns their paths. The first failure ends the others. */
-export async function gatherToFiles(
+/**
+ * Runs the tasks and brings their rows into a relation, whose table must be there when `ready` resolves. The first failure
+ * ends the others.
+ */
+export async function gatherRows(
   tasks: readonly LeafTask[],
-  directory: string,
-  namePrefix: string,
+  relation: GatheredRelation,
+  ready: Promise<void>,
   budget: GatherBudget,
   signal: AbortSignal,
-): Promise<string[]> {
+): Promise<void> {
   const failed = new AbortController();
   const both = AbortSignal.any([signal, failed.signal]);
   let firstError: unknown;
-  const paths = await Promise.all(
-    tasks.map(async ({ leaf, query }, index) => {
-      const path = join(directory, `${namePrefix}-${index}.parquet`);
+  await Promise.all(
+    tasks.map(async ({ leaf, query }) => {
       try {
-        await writeStream(leaf.queryParquet(query, both), path, budget);
+        await receive(leaf.queryRows(query, both), relation, ready, budget);
       } catch (error) {
         firstError ??= error;
         failed.abort(error);
       }
-      return path;
     }),
   );
   if (firstError !== undefined) throw firstError;
-  return paths;
 }
 
-async function writeStream(
-  chunks: AsyncIterable<Uint8Array>,
-  path: string,
+async function receive(
+  pieces: AsyncIterable<EngineRows>,
+  relation: GatheredRelation,
+  ready: Promise<void>,
   budget: GatherBudget,
 ): Promise<void> {
-  const file = await open(path, 'w');
+  let file: FileHandle | undefined;
   try {
-    for await (const chunk of chunks) {
-      budget.take(chunk.byteLength);
-      await file.writeFile(chunk);
+    for await (const piece of pieces) {
+      if (piece.kind === 'batch') {
+        budget.take(engineBatchBytes(piece.batch));
+        await ready;
+        await relation.append(piece.batch);
+      } else {
+        budget.take(piece.bytes.byteLength);
+        file ??= await open(await relation.newFile(), 'w');
+        await file.writeFile(piece.bytes);
+      }
     }
   } finally {
-    await file.close();
+    await file?.close();
   }
 }

@@ -1,9 +1,13 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadBatches, typedColumnExpression } from '@millrace/engine/batch-appender';
+import { ChunkAppender, createTemporaryTable } from '@millrace/engine/chunk-table';
 import type { Engine, EngineConnection } from '@millrace/engine/duckdb-instance';
+import { chunkOfEngineBatch } from '@millrace/engine/engine-batch';
 import { readParquetExpression } from '@millrace/engine/parquet';
 import { quoteIdentifier } from '@millrace/engine/sql-text';
+import type { ResultColumn } from '@millrace/values/column-batch';
+import type { EngineBatch } from '@millrace/values/engine-batch';
 import { batchesOf, type VirtualTable } from './virtual-table.ts';
 
 const idleConnectionsMax = 8;
@@ -68,9 +72,16 @@ export class MergeWorkspace {
     return this.#directory;
   }
 
-  /** Makes Parquet files readable as one relation of {@link query}. */
-  addParquet(name: string, paths: readonly string[]): void {
-    this.#addRelation(name, `SELECT * FROM ${readParquetExpression(paths)}`);
+  /** Makes room for the rows of fragments, which are then added with {@link addGathered}. */
+  async createGathered(relations: readonly GatheredRelation[]): Promise<void> {
+    if (relations.length === 0) return;
+    this.#tables.push(...relations.map(({ table }) => table));
+    await this.connection.run(relations.map(({ ddl }) => ddl).join('; '));
+  }
+
+  /** Makes rows that have all come readable as a relation of {@link query}. */
+  addGathered(relation: GatheredRelation): void {
+    this.#addRelation(relation.name, relation.sql());
   }
 
   /** Makes rows readable as a relation of {@link query}, with the types of their columns. */
@@ -112,10 +123,52 @@ export class MergeWorkspace {
     if (this.#hasDirectory)
       await rm(this.#directory, { recursive: true, force: true }).catch(() => undefined);
     if (this.#tables.length === 0) return true;
-    const drops = this.#tables.map((name) => `DROP TABLE ${quoteIdentifier(name)}`);
+    const drops = this.#tables.map((name) => `DROP TABLE IF EXISTS temp.main.${quoteIdentifier(name)}`);
     return this.connection.run(drops.join('; ')).then(
       () => true,
       () => false,
     );
+  }
+}
+
+/** The rows of a fragment as leaves send them: batches go into a temporary table, large results into Parquet files. */
+export class GatheredRelation {
+  readonly name: string;
+  readonly table: string;
+  /** Creates the table, before anything is appended. */
+  readonly ddl: string;
+  readonly #workspace: MergeWorkspace;
+  readonly #paths: string[] = [];
+  #appender: Promise<ChunkAppender> | undefined;
+
+  constructor(workspace: MergeWorkspace, name: string, columns: readonly ResultColumn[]) {
+    this.name = name;
+    this.table = `${name} rows`;
+    this.ddl = createTemporaryTable(this.table, columns);
+    this.#workspace = workspace;
+  }
+
+  /** No statement may run on the workspace's connection meanwhile. */
+  async append(batch: EngineBatch): Promise<void> {
+    this.#appender ??= ChunkAppender.open(this.#workspace.connection, this.table);
+    (await this.#appender).append(chunkOfEngineBatch(batch));
+  }
+
+  /** Where to put a Parquet file of further rows. */
+  async newFile(): Promise<string> {
+    const path = join(await this.#workspace.directory(), `${this.name}-${this.#paths.length}.parquet`);
+    this.#paths.push(path);
+    return path;
+  }
+
+  /** Must be called when nothing more comes, also after a failure. */
+  async finish(): Promise<void> {
+    (await this.#appender)?.finish();
+  }
+
+  sql(): string {
+    const rows = `SELECT * FROM ${quoteIdentifier(this.table)}`;
+    if (this.#paths.length === 0) return rows;
+    return `${rows} UNION ALL SELECT * FROM ${readParquetExpression(this.#paths)}`;
   }
 }

@@ -1,8 +1,8 @@
 import type { Fragment, MergeInput, SelectPlan } from '@millrace/planner/plan';
 import type { ColumnBatch, ColumnVector, ResultColumn } from '@millrace/values/column-batch';
 import type { Leaves } from '../leaves/leaf-port.ts';
-import { GatherBudget, gatherToFiles, type LeafTask } from './gather.ts';
-import type { MergeEngine, MergeWorkspace } from './merge-engine.ts';
+import { GatherBudget, gatherRows, type LeafTask } from './gather.ts';
+import { GatheredRelation, type MergeEngine, type MergeWorkspace } from './merge-engine.ts';
 import { mergeStreams } from './merge-streams.ts';
 import { type PartitionMap, routePartitions } from './partition-routing.ts';
 import type { VirtualTable } from './virtual-table.ts';
@@ -107,36 +107,28 @@ export class SelectRunner {
     const budget = new GatherBudget(this.#options.gatherBytesMax);
     const failed = new AbortController();
     const both = AbortSignal.any([signal, failed.signal]);
-    const gathered = inputs.map(async (input) => {
-      if (input.kind === 'virtual') return [];
+    const fragments = inputs.filter((input) => input.kind === 'fragment');
+    const relations = fragments.map(
+      ({ name, fragment }) => new GatheredRelation(workspace, name, fragment.columns),
+    );
+    const ready = workspace.createGathered(relations);
+    const gathered = relations.map(async (relation, at) => {
       try {
-        return await this.#gatherFragment(workspace, input.name, input.fragment, budget, both);
+        const tasks = this.#tasksOf((fragments[at] as (typeof fragments)[number]).fragment);
+        await gatherRows(tasks, relation, ready, budget, both);
       } catch (error) {
         failed.abort(error);
         throw error;
+      } finally {
+        await relation.finish();
       }
     });
     // All must have settled before the workspace may go.
-    const settled = await Promise.allSettled(gathered);
+    const settled = await Promise.allSettled([ready, ...gathered]);
     for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
-    for (const [index, input] of inputs.entries()) {
-      const paths = (await gathered[index]) ?? [];
+    for (const relation of relations) workspace.addGathered(relation);
+    for (const input of inputs)
       if (input.kind === 'virtual') await workspace.addVirtualTable(input.name, views(input.view));
-      else if (paths.length > 0) workspace.addParquet(input.name, paths);
-      // No partition can hold a row, but the merge needs the columns.
-      else await workspace.addVirtualTable(input.name, { columns: input.fragment.columns, rows: [] });
-    }
-  }
-
-  async #gatherFragment(
-    workspace: MergeWorkspace,
-    name: string,
-    fragment: Fragment,
-    budget: GatherBudget,
-    signal: AbortSignal,
-  ): Promise<string[]> {
-    const tasks = this.#tasksOf(fragment);
-    return tasks.length === 0 ? [] : gatherToFiles(tasks, await workspace.directory(), name, budget, signal);
   }
 
   #tasksOf(fragment: Fragment): LeafTask[] {

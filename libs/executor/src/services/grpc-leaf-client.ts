@@ -6,11 +6,12 @@ import {
 } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { ChannelPool, callClientStream, callServerStream, callUnary } from '@millrace/rpc/client';
 import type { NodeSecurity } from '@millrace/rpc/node-security';
-import { batchFromProto } from '@millrace/rpc/values';
+import { batchFromProto, engineBatchFromProto } from '@millrace/rpc/values';
 import type { ColumnBatch } from '@millrace/values/column-batch';
 import type { SqlType } from '@millrace/values/sql-type';
 import type {
   Decision,
+  EngineRows,
   LeafClient,
   LeafQuery,
   LeafSchema,
@@ -105,9 +106,11 @@ class GrpcLeafClient implements LeafClient {
     }
   }
 
-  async *queryParquet(query: LeafQuery, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *queryRows(query: LeafQuery, signal: AbortSignal): AsyncGenerator<EngineRows> {
     for await (const { part } of this.#responses(query, undefined, signal)) {
-      if (part?.$case === 'parquet') yield part.parquet;
+      if (part?.$case === 'parquet') yield { kind: 'parquet', bytes: part.parquet };
+      if (part?.$case === 'engineBatch')
+        yield { kind: 'batch', batch: engineBatchFromProto(part.engineBatch) };
     }
   }
 

@@ -59,14 +59,14 @@ function onDuplicateToProto(plan: OnDuplicatePlan): Pick<InsertSlice, 'onDuplica
   };
 }
 
-/** `types` asks for typed batches; without it the answer is a Parquet file. */
+/** `types` asks for typed batches; without it the answer is for another engine. */
 export function queryToProto(query: LeafQuery, types: readonly SqlType[] | undefined): QueryRequest {
   return {
     databaseId: query.databaseId,
     schemaVersion: query.schemaVersion,
     ordinals: [...query.ordinals],
     sql: query.sql.map(sqlPartToProto),
-    format: types === undefined ? ResultFormat.PARQUET : ResultFormat.BATCHES,
+    format: types === undefined ? ResultFormat.ENGINE : ResultFormat.BATCHES,
     types: types?.map(typeToProto) ?? [],
     batchRows: 0,
   };

@@ -1,11 +1,12 @@
-import { createWriteStream, readFileSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Engine, type EngineConnection, openEngine } from '@millrace/engine/duckdb-instance';
 import { duckdbTypeOf } from '@millrace/engine/duckdb-type';
-import { readParquetExpression, writeParquet } from '@millrace/engine/parquet';
+import { engineBatchOf } from '@millrace/engine/engine-batch';
+import { readParquetExpression } from '@millrace/engine/parquet';
 import { quoteIdentifier } from '@millrace/engine/sql-text';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { TableSchema } from '@millrace/proto/millrace/common/v1/schema';
@@ -23,7 +24,7 @@ import {
 import { Handlers } from '@millrace/rpc/handlers';
 import { NodeAgent, type NodeIdentity } from '@millrace/rpc/node-agent';
 import { RpcServer } from '@millrace/rpc/server';
-import { batchToProto, typeFromProto } from '@millrace/rpc/values';
+import { batchToProto, engineBatchToProto, typeFromProto } from '@millrace/rpc/values';
 import { silentLogger } from '@millrace/runtime/logger';
 
 /**
@@ -264,11 +265,12 @@ export class FakeLeaf {
       .join('');
     const connection = await this.#engine.connect();
     try {
-      if (request.format === ResultFormat.PARQUET) {
-        this.#slicesStaged += 1;
-        const path = join(this.#directory, `result-${this.#slicesStaged}.parquet`);
-        await writeParquet(connection, sql, path);
-        yield { part: { $case: 'parquet', parquet: readFileSync(path) } };
+      if (request.format === ResultFormat.ENGINE) {
+        const { types, chunks } = await connection.chunks(sql);
+        for await (const chunk of chunks) {
+          const engineBatch = engineBatchToProto(engineBatchOf(chunk, types));
+          yield { part: { $case: 'engineBatch', engineBatch } };
+        }
         return;
       }
       const { batches } = await connection.query(sql, { types: request.types.map(typeFromProto) });

@@ -36,7 +36,7 @@ class StubLeaf {
       heldPartitions: unused,
       stage: unused,
       queryBatches: unused,
-      queryParquet: unused,
+      queryRows: unused,
       prepare: async (order, signal) => {
         const vote = await this.prepare(order, signal);
         this.log.push(order.onePhase ? 'one-phase' : 'prepared');

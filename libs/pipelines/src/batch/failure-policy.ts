@@ -3,7 +3,7 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 
 /**
  * What a failed attempt means for its batch.
- * - `wait`: the cluster is at fault (a node is away, a lock, the schema moved): try again without end, attempts not counted;
+ * - `wait`: the cluster is at fault (a node is away or has no space, a lock, the schema moved): try again without end, attempts not counted;
  * - `attempt`: counts as one of MAX_RETRIES_PER_BATCH_PARTITION;
  * - `source`: counts too, after a longer pause: the source may be restarting;
  * - `stop`: it cannot go away by itself: the pipeline stops at once.
@@ -17,6 +17,7 @@ const policies: Partial<Record<ErrorCode, FailurePolicy>> = {
   PEER_UNAVAILABLE: 'wait',
   AGGREGATOR_UNAVAILABLE: 'wait',
   LEAVES_NONE: 'wait',
+  DISK_FULL: 'wait',
   LOCK_TIMEOUT: 'wait',
   TRANSACTION_ABORTED: 'wait',
   SCHEMA_CHANGED: 'wait',

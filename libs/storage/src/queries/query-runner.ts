@@ -1,15 +1,14 @@
-import { createReadStream } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Engine, EngineConnection } from '@millrace/engine/duckdb-instance';
-import { writeParquet } from '@millrace/engine/parquet';
+import type { ChunkStream, Engine, EngineConnection } from '@millrace/engine/duckdb-instance';
+import { engineBatchOf, isStringType } from '@millrace/engine/engine-batch';
 import type { ColumnBatch } from '@millrace/values/column-batch';
 import type { SqlType } from '@millrace/values/sql-type';
 import type { Partition } from '../partitions/partition.ts';
 import type { SegmentReaders } from '../tables/segment-readers.ts';
-import { fileErrorOf } from '../transactions/file-error.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from './connection-pool.ts';
 import { type FragmentPart, fragmentSql, fragmentTables, readsSegments } from './fragment-sql.ts';
+import { type EngineRows, Overflow } from './overflow.ts';
 
 /** A query fragment over partitions of this leaf. */
 export interface Fragment {
@@ -19,10 +18,16 @@ export interface Fragment {
   readonly reference: Partition | undefined;
 }
 
-const parquetChunkBytes = 1024 * 1024;
+/**
+ * How much of a result passes as batches, which cost a value of fixed size next to nothing and a string about eight times
+ * as much; of larger results the rest passes as Parquet. Rows of two strings and a number: 15,000; single numbers: 262,144.
+ */
+const batchedCostMax = 262_144;
+const stringCost = 8;
 
 /** Runs query fragments, a bounded number at a time; each sees one snapshot of every partition. */
 export class QueryRunner {
+  readonly #engine: Engine;
   readonly #pool: ConnectionPool;
   readonly #readers: SegmentReaders;
   readonly #resultDirectory: string;
@@ -34,6 +39,7 @@ export class QueryRunner {
     readers: SegmentReaders,
     resultDirectory: string,
   ) {
+    this.#engine = engine;
     this.#pool = new ConnectionPool(engine, options);
     this.#readers = readers;
     this.#resultDirectory = resultDirectory;
@@ -65,20 +71,35 @@ export class QueryRunner {
     }
   }
 
-  /** Streams the rows as one Parquet file in chunks of about 1 MB. The file is complete before the first chunk. */
-  async *parquet(fragment: Fragment, signal: AbortSignal): AsyncGenerator<Buffer> {
+  /** Streams the rows for another engine: the first as they come, then, once the query has ended, the rest. */
+  async *rows(fragment: Fragment, signal: AbortSignal): AsyncGenerator<EngineRows> {
+    let overflow: Overflow | undefined;
+    try {
+      for await (const { connection, sql } of this.#inSnapshot(fragment, signal)) {
+        const stream = await connection.chunks(sql, { signal });
+        const rowCost = costOfRow(stream);
+        let costLeft = batchedCostMax;
+        for await (const chunk of stream.chunks) {
+          costLeft -= chunk.rowCount * rowCost;
+          if (costLeft >= 0) {
+            yield { kind: 'batch', batch: engineBatchOf(chunk, stream.types) };
+          } else {
+            overflow ??= await Overflow.open(this.#engine, stream);
+            overflow.append(chunk);
+          }
+        }
+      }
+      if (overflow !== undefined) yield* this.#sendOverflow(overflow, signal);
+    } finally {
+      overflow?.close();
+    }
+  }
+
+  async *#sendOverflow(overflow: Overflow, signal: AbortSignal): AsyncGenerator<EngineRows> {
     const path = join(this.#resultDirectory, `${this.#nextResult}.parquet`);
     this.#nextResult += 1;
     try {
-      for await (const { connection, sql } of this.#inSnapshot(fragment, signal)) {
-        await writeParquet(connection, sql, path, { signal });
-      }
-      const { size } = await stat(path);
-      // The stream allocates whole chunks, and most results are far smaller.
-      const highWaterMark = Math.max(1, Math.min(size, parquetChunkBytes));
-      for await (const chunk of createReadStream(path, { highWaterMark, signal })) yield chunk as Buffer;
-    } catch (error) {
-      throw fileErrorOf(error, 'writing a query result');
+      yield* overflow.send(path, signal);
     } finally {
       await rm(path, { force: true });
     }
@@ -111,6 +132,10 @@ export class QueryRunner {
       lease.release();
     }
   }
+}
+
+function costOfRow({ types }: ChunkStream): number {
+  return types.reduce((cost, type) => cost + (isStringType(type) ? stringCost : 1), 0);
 }
 
 function* splitBatch({ rowCount, columns }: ColumnBatch, batchRows: number): Generator<ColumnBatch> {

@@ -10,9 +10,11 @@ import {
   OnDuplicate as ProtoOnDuplicate,
   type Operation as ProtoOperation,
   type QueryRequest,
+  type QueryResponse,
 } from '@millrace/proto/millrace/leaf/v1/leaf';
-import { typeFromProto } from '@millrace/rpc/values';
+import { engineBatchToProto, typeFromProto } from '@millrace/rpc/values';
 import type { QueryFragment } from '../leaf.ts';
+import type { EngineRows } from '../queries/overflow.ts';
 import type { PartitionId, TableDefinition, TableKind } from '../schema/table-definition.ts';
 import type { OnDuplicate, Operation, RedoRecord } from '../transactions/operation.ts';
 import type { Decision } from '../transactions/participants.ts';
@@ -95,4 +97,10 @@ export function fragmentFromProto({ databaseId, schemaVersion, ordinals, sql }: 
       : { kind: 'table' as const, tableId: part.tableId };
   });
   return { databaseId, schemaVersion, ordinals, parts };
+}
+
+export function engineRowsToProto(rows: EngineRows): QueryResponse {
+  return rows.kind === 'parquet'
+    ? { part: { $case: 'parquet', parquet: rows.bytes } }
+    : { part: { $case: 'engineBatch', engineBatch: engineBatchToProto(rows.batch) } };
 }

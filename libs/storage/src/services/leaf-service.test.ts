@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Engine, type EngineConnection, openEngine } from '@millrace/engine/duckdb-instance';
 import { readParquetExpression, writeParquet } from '@millrace/engine/parquet';
@@ -9,13 +9,14 @@ import {
   LeafClient,
   LeafService,
   OnDuplicate,
+  type QueryRequest,
   ResultFormat,
   type StageRequest,
 } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { ChannelPool, callClientStream, callServerStream, callUnary } from '@millrace/rpc/client';
 import { Handlers } from '@millrace/rpc/handlers';
 import { RpcServer } from '@millrace/rpc/server';
-import { batchFromProto, typeToProto } from '@millrace/rpc/values';
+import { batchFromProto, engineBatchFromProto, typeToProto } from '@millrace/rpc/values';
 import { silentLogger } from '@millrace/runtime/logger';
 import { rowsOf } from '@millrace/values/column-batch';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -139,14 +140,16 @@ test('a table is made, filled through stage, prepare and decide, and read in bot
     [2n, null, null],
   ]);
 
-  const chunks: Buffer[] = [];
-  const parquet = callServerStream(client, client.query, { ...query, format: ResultFormat.PARQUET });
-  for await (const { part } of parquet) if (part?.$case === 'parquet') chunks.push(part.parquet);
-  const path = join(fixture.directory, 'result.parquet');
-  await writeFile(path, Buffer.concat(chunks));
-  expect(await sender.rows(`SELECT sum(id)::BIGINT, count(u) FROM ${readParquetExpression([path])}`)).toEqual(
-    [[3n, 1n]],
-  );
+  const few = await gather(query);
+  expect(few).toMatchObject({ batchedRows: 2, parquetRows: 0n });
+
+  const cross = { part: { $case: 'text' as const, text: ' CROSS JOIN range(20000) AS r(n)' } };
+  const many = await gather({ ...query, sql: [...sql.slice(0, 2), cross] });
+  expect(many.batchedRows).toBeGreaterThan(0);
+  expect(many.parquetRows).toBeGreaterThan(0n);
+  expect(BigInt(many.batchedRows) + many.parquetRows).toBe(40_000n);
+  expect(many.sum).toBe(60_000n);
+  expect(await readdir(join(fixture.directory, 'data', 'results'))).toEqual([]);
 
   await callUnary(client, client.dropDatabase, { databaseId: 1n });
   expect((await callUnary(client, client.getStatus, {})).partitions).toEqual([]);
@@ -161,3 +164,31 @@ test('a slice without its header is refused', async () => {
   );
   expect(isMillraceError(error, 'INTERNAL')).toBe(true);
 });
+
+/** The rows of a query as another engine gets them. */
+async function gather(
+  query: Omit<QueryRequest, 'format'>,
+): Promise<{ batchedRows: number; parquetRows: bigint; sum: bigint }> {
+  const chunks: Buffer[] = [];
+  let batchedRows = 0;
+  let sum = 0n;
+  const responses = callServerStream(client, client.query, { ...query, format: ResultFormat.ENGINE });
+  for await (const { part } of responses) {
+    if (part?.$case === 'parquet') chunks.push(part.parquet);
+    if (part?.$case !== 'engineBatch') continue;
+    expect(chunks).toEqual([]);
+    const { rowCount, columns } = engineBatchFromProto(part.engineBatch);
+    const [ids] = columns;
+    expect(columns.map(({ type }) => type)).toEqual(['INTEGER', 'INTEGER', 'VARCHAR']);
+    batchedRows += rowCount;
+    for (let row = 0; row < rowCount; row += 1)
+      sum += BigInt(Buffer.from(ids?.data ?? []).readInt32LE(row * 4));
+  }
+  if (chunks.length === 0) return { batchedRows, parquetRows: 0n, sum };
+  const path = join(fixture.directory, 'result.parquet');
+  await writeFile(path, Buffer.concat(chunks));
+  const [[count, fileSum] = []] = await sender.rows(
+    `SELECT count(*), sum(id)::BIGINT FROM ${readParquetExpression([path])}`,
+  );
+  return { batchedRows, parquetRows: BigInt(String(count)), sum: sum + BigInt(String(fileSum)) };
+}

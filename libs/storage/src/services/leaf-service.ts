@@ -13,6 +13,7 @@ import { batchToProto, typeFromProto } from '@millrace/rpc/values';
 import type { Leaf } from '../leaf.ts';
 import {
   decisionFromProto,
+  engineRowsToProto,
   fragmentFromProto,
   partitionFromProto,
   redoRecordFromProto,
@@ -87,9 +88,8 @@ async function* chunksOf(
 
 async function* query(leaf: Leaf, request: QueryRequest, signal: AbortSignal): AsyncGenerator<QueryResponse> {
   const fragment = fragmentFromProto(request);
-  if (request.format === ResultFormat.PARQUET) {
-    for await (const parquet of leaf.queryParquet(fragment, signal))
-      yield { part: { $case: 'parquet', parquet } };
+  if (request.format === ResultFormat.ENGINE) {
+    for await (const rows of leaf.queryRows(fragment, signal)) yield engineRowsToProto(rows);
     return;
   }
   const types = request.types.map(typeFromProto);
