@@ -15,7 +15,7 @@ export interface TableShape {
     readonly columns: readonly string[];
   }[];
   readonly shardKey: readonly string[];
-  readonly sortKey: readonly { readonly column: string }[];
+  readonly sortKey: readonly { readonly column: string; readonly descending: boolean }[];
 }
 
 export function tableToProto(table: TableShape): TableSchema {
@@ -33,5 +33,6 @@ export function tableToProto(table: TableShape): TableSchema {
       .map(({ name, columns }) => ({ name, columns: [...columns] })),
     shardKey: [...table.shardKey],
     sortKey: table.sortKey.map(({ column }) => column),
+    sortDescending: table.sortKey.filter(({ descending }) => descending).map(({ column }) => column),
   };
 }

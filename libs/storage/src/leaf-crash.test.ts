@@ -253,7 +253,7 @@ describe('a leaf that is killed', () => {
     await workload.leaf.start();
     const tables = [
       tableDefinition({ tableId: 1n, uniqueKeys: [{ name: 'PRIMARY', columns: ['id'], primary: true }] }),
-      tableDefinition({ tableId: 2n, kind: 'columnstore', sortKey: ['u'] }),
+      tableDefinition({ tableId: 2n, kind: 'columnstore', sortKey: [{ column: 'u', descending: false }] }),
     ];
     await workload.leaf.ask({ kind: 'schema', tables, ordinals });
     for (let count = 0; count < 3; count += 1) await workload.transact('insert');

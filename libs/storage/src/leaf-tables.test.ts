@@ -163,7 +163,7 @@ function describeTableKind(name: string, kind: Partial<TableDefinition>): void {
       const property = fc.asyncProperty(
         fc.array(statement, { minLength: 5, maxLength: 15 }),
         async (statements) => {
-          await create({ sortKey: ['u'] });
+          await create({ sortKey: [{ column: 'u', descending: true }] });
           let model: Row[] = [];
           let next = 0;
           for (const each of statements) {

@@ -23,6 +23,11 @@ export interface UniqueKeyDefinition {
   readonly primary: boolean;
 }
 
+export interface SortColumn {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
 /** What a leaf knows of a table. A table never changes under its id. */
 export interface TableDefinition {
   readonly tableId: bigint;
@@ -33,7 +38,7 @@ export interface TableDefinition {
   readonly uniqueKeys: readonly UniqueKeyDefinition[];
   readonly indexes: readonly { readonly name: string; readonly columns: readonly string[] }[];
   readonly shardKey: readonly string[];
-  readonly sortKey: readonly string[];
+  readonly sortKey: readonly SortColumn[];
 }
 
 export function formatPartitionId({ databaseId, ordinal }: PartitionId): string {
@@ -45,8 +50,17 @@ export function encodeTableDefinition(definition: TableDefinition): string {
   return JSON.stringify({ ...definition, tableId: definition.tableId.toString() });
 }
 
-/** Reads what {@link encodeTableDefinition} wrote; the file is our own, so its shape is not checked again. */
+/**
+ * Reads what {@link encodeTableDefinition} wrote; the file is our own, so its shape is not checked again. Partitions of
+ * the first releases have sort keys without directions: names of columns, all ascending.
+ */
 export function decodeTableDefinition(text: string): TableDefinition {
-  const stored = JSON.parse(text) as Omit<TableDefinition, 'tableId'> & { tableId: string };
-  return { ...stored, tableId: BigInt(stored.tableId) };
+  const stored = JSON.parse(text) as Omit<TableDefinition, 'tableId' | 'sortKey'> & {
+    tableId: string;
+    sortKey: readonly (string | SortColumn)[];
+  };
+  const sortKey = stored.sortKey.map((key) =>
+    typeof key === 'string' ? { column: key, descending: false } : key,
+  );
+  return { ...stored, tableId: BigInt(stored.tableId), sortKey };
 }

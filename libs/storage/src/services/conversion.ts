@@ -38,11 +38,15 @@ const tableKinds: Partial<Record<ProtoTableKind, TableKind>> = {
 export function tableFromProto(table: TableSchema): TableDefinition {
   const kind = tableKinds[table.kind];
   if (kind === undefined) throw missing('table kind');
-  const { tableId, name, reference, uniqueKeys, indexes, shardKey, sortKey } = table;
+  const { tableId, name, reference, uniqueKeys, indexes, shardKey } = table;
   const columns = table.columns.map((column) => ({
     name: column.name,
     type: typeFromProto(column.type),
     nullable: column.nullable,
+  }));
+  const sortKey = table.sortKey.map((column) => ({
+    column,
+    descending: table.sortDescending.includes(column),
   }));
   return { tableId, name, kind, reference, columns, uniqueKeys, indexes, shardKey, sortKey };
 }

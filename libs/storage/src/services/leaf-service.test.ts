@@ -95,6 +95,7 @@ test('a table is made, filled through stage, prepare and decide, and read in bot
     indexes: [],
     shardKey: [],
     sortKey: [],
+    sortDescending: [],
   };
   const apply = { databaseId: 1n, databaseName: 'd', schemaVersion: 1n, ordinals: [0], tables: [schema] };
   expect(await callUnary(client, client.applySchema, apply)).toEqual({ schemaVersion: 1n });

@@ -305,10 +305,14 @@ export class Columnstore implements TableStore, KeyedRows {
     }
   }
 
-  /** An ORDER BY clause; empty without a sort key. */
+  /** An ORDER BY clause with NULL before every value, as in MySQL; empty without a sort key. */
   orderBySortKey(): string {
     const { sortKey } = this.definition;
-    return sortKey.length === 0 ? '' : `ORDER BY ${sortKey.map(quoteIdentifier).join(', ')}`;
+    const order = sortKey.map(
+      ({ column, descending }) =>
+        `${quoteIdentifier(column)} ${descending ? 'DESC NULLS LAST' : 'ASC NULLS FIRST'}`,
+    );
+    return order.length === 0 ? '' : `ORDER BY ${order.join(', ')}`;
   }
 
   /** Deletes rows of the hot table and rewrites the segments that have rows to delete. Returns the rows deleted. */

@@ -1,5 +1,6 @@
 import { quoteIdentifier, quoteLiteral, quoteQualifiedName } from '@millrace/engine/sql-text';
 import type { ScalarValue } from '@millrace/values/column-batch';
+import type { SortColumn } from '../schema/table-definition.ts';
 
 /** One columnstore segment: an immutable Parquet file. */
 export interface Segment {
@@ -57,9 +58,9 @@ export function deleteSegments(alias: string, tableId: bigint, files: readonly s
 }
 
 /** A query of one row: smallest and largest value of the first sort key column of a source, as text. */
-export function sortBounds(sortKey: readonly string[], source: string): string {
+export function sortBounds(sortKey: readonly SortColumn[], source: string): string {
   const [first] = sortKey;
   if (first === undefined) return 'SELECT CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR)';
-  const column = quoteIdentifier(first);
+  const column = quoteIdentifier(first.column);
   return `SELECT CAST(min(${column}) AS VARCHAR), CAST(max(${column}) AS VARCHAR) FROM ${source}`;
 }
