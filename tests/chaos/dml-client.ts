@@ -101,9 +101,26 @@ export class DmlClient {
     this.#work.push(run());
   }
 
-  async stop(): Promise<void> {
+  /** Waits for the statements that run; after `timeoutMs` it throws. */
+  async stop(timeoutMs = 60_000): Promise<void> {
     this.#stopped.abort();
-    await Promise.all(this.#work);
+    const late = sleep(timeoutMs, 'late' as const, { ref: false });
+    const outcome = await Promise.race([Promise.all(this.#work), late]);
+    if (outcome === 'late') throw new Error(`a statement has not ended after ${timeoutMs} ms`);
+  }
+
+  /** The fewest acknowledgements that one kind of write got. */
+  get acknowledgedMin(): number {
+    const { group_rows: rows, group_columns: columns } = this.ledgers;
+    return Math.min(rows.acknowledged, columns.acknowledged, this.raisesAcknowledged);
+  }
+
+  summary(): string {
+    const { group_rows: rows, group_columns: columns } = this.ledgers;
+    return (
+      `inserts acknowledged: ${rows.acknowledged} of ${rows.attempted} and ${columns.acknowledged} of ${columns.attempted}; ` +
+      `updates: ${this.raisesAcknowledged} of ${this.raisesAttempted}; failures ${JSON.stringify([...this.failures])}`
+    );
   }
 
   /** Everything that the tables hold and should not, or the other way round. */

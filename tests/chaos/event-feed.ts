@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventAt, jsonOf } from '../support/events.ts';
+import { eventAt, eventTexts } from '../support/events.ts';
 import { clientOf } from '../support/kafka.ts';
 
 export interface FeedTarget {
   readonly topic: string;
   readonly partitions: number;
+  readonly format: keyof typeof eventTexts;
   /** While the test goes on. */
   readonly eventsPerSecond: number;
   /** At the end there are at least so many. */
@@ -41,7 +42,8 @@ export class EventFeed {
   }
 
   async #feed(target: FeedTarget): Promise<readonly [topic: string, count: number]> {
-    const { topic, partitions, eventsPerSecond, countMin } = target;
+    const { topic, partitions, format, eventsPerSecond, countMin } = target;
+    const textOf = eventTexts[format];
     const { signal } = this.#finishing;
     const pauseMs = (1_000 * messagesPerRequest) / eventsPerSecond;
     const producer = clientOf(this.#brokers).producer({ allowAutoTopicCreation: false });
@@ -51,7 +53,7 @@ export class EventFeed {
       while (!signal.aborted || count < countMin) {
         const messages = Array.from({ length: messagesPerRequest }, (_unused, index) => {
           const id = count + index;
-          return { value: jsonOf(eventAt(id)), partition: id % partitions };
+          return { value: textOf(eventAt(id)), partition: id % partitions };
         });
         await producer.send({ topic, messages });
         count += messages.length;

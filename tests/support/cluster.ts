@@ -11,6 +11,11 @@ export interface ClusterOptions {
   readonly runners?: number;
   /** Where a leaf (1, 2, …) keeps its data, if not beside the others. */
   readonly leafDataDir?: (leaf: number) => string | undefined;
+  /**
+   * Puts something between services: the port under which `from` (`any` for everybody that uses an advertised address)
+   * shall reach the gRPC `port` of `to`. Without it they talk directly.
+   */
+  readonly via?: (link: { from: string; to: string; port: number }) => Promise<number>;
   /** More flags by service. */
   readonly args?: Partial<Record<ServiceName, readonly string[]>>;
 }
@@ -176,8 +181,14 @@ async function planMembers(
       const [http = 0, grpc = 0] = await freePorts(2);
       const dataDir =
         service === 'leaf' ? ['--data-dir', options.leafDataDir?.(number) ?? join(dir, name)] : [];
-      const aggregator = ['--aggregator', `127.0.0.1:${grpcPort}`];
-      await add(name, service, [...aggregator, ...httpAndGrpc(http, grpc), ...dataDir]);
+      const { via = ({ port }: { port: number }) => Promise.resolve(port) } = options;
+      const aggregatorPort = await via({ from: name, to: 'aggregator', port: grpcPort });
+      const advertisedPort = await via({ from: 'any', to: name, port: grpc });
+      await add(name, service, [
+        ...['--aggregator', `127.0.0.1:${aggregatorPort}`, '--advertise', `127.0.0.1:${advertisedPort}`],
+        ...httpAndGrpc(http, grpc),
+        ...dataDir,
+      ]);
     }
   }
   return members;
