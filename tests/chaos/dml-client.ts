@@ -4,6 +4,7 @@ import { GroupLedger } from './id-ledger.ts';
 
 export const rowsPerGroup = 8;
 const counterCount = 16;
+const writersPerTable = 3;
 const pauseMs = 20;
 const retryPauseMs = 200;
 
@@ -44,7 +45,8 @@ export class DmlClient {
 
   start(): void {
     for (const [table, ledger] of Object.entries(this.ledgers)) {
-      this.#loop((client) => this.#insert(client, table, ledger, ledger.attempted + 1));
+      for (let writer = 0; writer < writersPerTable; writer += 1)
+        this.#loop((client) => this.#insert(client, table, ledger, ledger.attempted + 1));
     }
     this.#loop(async (client) => {
       this.raisesAttempted += 1;
