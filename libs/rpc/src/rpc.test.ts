@@ -1,4 +1,4 @@
-import { Metadata } from '@grpc/grpc-js';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { HealthClient } from '@millrace/proto/grpc/health/v1/health';
 import {
@@ -93,6 +93,32 @@ describe('a call over a real channel', () => {
 
   it('answers', async () => {
     expect(await callUnary(client, client.getStatus, {})).toEqual({ leafId: 'one', partitions: [] });
+  });
+
+  it('reflects exactly the services it has, with types that every client can resolve', async () => {
+    const reflection = new Client(target, credentials.createInsecure());
+    const ask = async (field: number, text: string): Promise<string> => {
+      const call = reflection.makeBidiStreamRequest(
+        '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+        (request: Buffer) => request,
+        (response: Buffer) => response,
+        new Metadata(),
+        {},
+      );
+      call.write(Buffer.concat([Buffer.from([(field << 3) | 2, text.length]), Buffer.from(text)]));
+      call.end();
+      let answer = '';
+      for await (const chunk of call) answer += (chunk as Buffer).toString('latin1');
+      return answer;
+    };
+    const listed = await ask(7, '');
+    expect(listed).toContain('millrace.leaf.v1.Leaf');
+    expect(listed).toContain('grpc.health.v1.Health');
+    expect(listed).not.toContain('millrace.query.v1.Query');
+    const file = await ask(4, 'millrace.leaf.v1.Leaf');
+    expect(file).toContain('.millrace.leaf.v1.ApplySchemaRequest');
+    expect(file).toContain('.millrace.common.v1.PartitionId');
+    reflection.close();
   });
 
   it('rethrows the error of the peer with code, detail, origin, causes and extra trailers', async () => {

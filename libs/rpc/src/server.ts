@@ -1,7 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { Server, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import {
   type HealthServer,
@@ -13,6 +10,7 @@ import { hostAndPort } from '@millrace/runtime/node-options';
 import { Handlers } from './handlers.ts';
 import { channelOptions } from './limits.ts';
 import { type NodeSecurity, noSecurity, serverCredentialsOf, serverInterceptorsOf } from './node-security.ts';
+import { addReflection } from './reflection.ts';
 
 /** A service with its handlers, as `RpcServer` takes it. */
 export interface ServiceBinding {
@@ -53,8 +51,8 @@ export class RpcServer {
       this.#server.addService(definition, implementation);
     this.#server.addService(HealthService, this.#health());
     if (options.reflection === true) {
-      const descriptors = readFileSync(new URL(import.meta.resolve('@millrace/proto/descriptor-set.binpb')));
-      new ReflectionService(loadFileDescriptorSetFromBuffer(descriptors)).addToServer(this.#server);
+      const definitions = [...options.services.map(({ definition }) => definition), HealthService];
+      addReflection(this.#server, definitions);
     }
   }
 
