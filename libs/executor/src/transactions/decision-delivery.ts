@@ -3,9 +3,13 @@ import { isReportedAttempt, retry } from '@millrace/runtime/backoff';
 import type { Logger } from '@millrace/runtime/logger';
 import type { Decision, Leaves } from '../leaves/leaf-port.ts';
 
+/** Of an abort; they last about as long as a leaf waits in silence before it asks for the outcome itself. */
+const abortAttemptsMax = 20;
+
 /**
- * Tells leaves the outcome of transactions until they confirm. A commit is repeated until the leaf is back; an abort ends
- * when the leaf is gone, since a leaf asks for the outcome of what it finds prepared when it comes back.
+ * Tells leaves the outcome of transactions until they confirm. A commit is repeated until the leaf is back. An abort ends
+ * when the leaf is gone, since a leaf tells what it has prepared when it comes back; as long as it is a member and only
+ * cannot be reached it is told again, for it holds locks until it knows.
  */
 export class DecisionDelivery {
   readonly #leaves: Leaves;
@@ -18,18 +22,19 @@ export class DecisionDelivery {
     this.#logger = logger;
   }
 
-  /** Resolves to whether all leaves know: false only when deliveries were stopped. Never rejects. */
+  /**
+   * Resolves to whether all leaves know: false only when deliveries were stopped. Of an abort nobody has to wait for more
+   * than one attempt: the others go on in the background. Never rejects.
+   */
   deliver(
     transactionId: bigint,
     decision: Decision,
     leafIds: readonly string[],
     onConfirmed: () => void | Promise<void> = () => {},
   ): Promise<boolean> {
-    const delivery = Promise.all(
+    return Promise.all(
       leafIds.map((leafId) => this.#deliverTo(leafId, transactionId, decision, onConfirmed)),
     ).then((confirmed) => confirmed.every(Boolean));
-    this.#open.add(delivery);
-    return delivery.finally(() => this.#open.delete(delivery));
   }
 
   async stop(): Promise<void> {
@@ -37,38 +42,52 @@ export class DecisionDelivery {
     await Promise.all(this.#open);
   }
 
-  async #deliverTo(
+  #deliverTo(
     leafId: string,
     transactionId: bigint,
     decision: Decision,
     onConfirmed: () => void | Promise<void>,
   ): Promise<boolean> {
     const { signal } = this.#stopped;
-    try {
-      await retry(
-        {
-          attemptsMax: Number.POSITIVE_INFINITY,
-          delayMsMin: 50,
-          delayMsMax: 2_000,
-          signal,
-          isRetryable: (error) => decision === 'commit' || !isMillraceError(error, 'LEAF_UNAVAILABLE'),
-          onRetry: (error, attempt) => {
-            if (!isReportedAttempt(attempt)) return;
-            this.#logger.warn('transaction outcome not delivered yet', {
-              transactionId,
-              decision,
-              leafId,
-              attempt,
-              error,
-            });
-          },
+    const { promise: failedOnce, resolve: failed } = Promise.withResolvers<boolean>();
+    const told = retry(
+      {
+        attemptsMax: decision === 'commit' ? Number.POSITIVE_INFINITY : abortAttemptsMax,
+        delayMsMin: 50,
+        delayMsMax: 2_000,
+        signal,
+        isRetryable: (error) =>
+          decision === 'commit' || !isMillraceError(error, 'LEAF_UNAVAILABLE') || this.#isConnected(leafId),
+        onRetry: (error, attempt) => {
+          this.#logger.warn('transaction outcome not delivered yet', {
+            transactionId,
+            decision,
+            leafId,
+            attempt,
+            error,
+          });
+          if (decision === 'abort') failed(true);
         },
-        () => this.#leaves.connected(leafId).decide(transactionId, decision, signal),
-      );
+      },
+      () => this.#leaves.connected(leafId).decide(transactionId, decision, signal),
+    ).then(
+      async () => {
+        await onConfirmed();
+        return true;
+      },
+      () => !signal.aborted,
+    );
+    this.#open.add(told);
+    void told.finally(() => this.#open.delete(told));
+    return Promise.race([told, failedOnce]);
+  }
+
+  #isConnected(leafId: string): boolean {
+    try {
+      this.#leaves.connected(leafId);
+      return true;
     } catch {
-      return !signal.aborted;
+      return false;
     }
-    await onConfirmed();
-    return true;
   }
 }

@@ -166,6 +166,27 @@ describe('TransactionCoordinator', () => {
     expect(leaf('a').log).toEqual(['abort']);
   });
 
+  it('tells a member of an abort until it can be reached, and lets nobody wait for that', async () => {
+    leaf('a').decideFailures = 2;
+    leaf('b').prepare = async () => {
+      throw new MillraceError('NOT_NULL', 'no');
+    };
+    await expect(coordinator.run(request(['a', 'b']))).rejects.toMatchObject({ code: 'NOT_NULL' });
+    expect(leaf('a').log).toEqual(['prepared']);
+    await expect.poll(() => leaf('a').log).toEqual(['prepared', 'abort']);
+  });
+
+  it('tells nothing to a leaf that has left after it prepared', async () => {
+    leaf('b').prepare = async () => {
+      leaf('a').online = false;
+      throw new MillraceError('NOT_NULL', 'no');
+    };
+    await expect(coordinator.run(request(['a', 'b']))).rejects.toMatchObject({ code: 'NOT_NULL' });
+    leaf('a').online = true;
+    await coordinator.stop();
+    expect(leaf('a').log).toEqual(['prepared']);
+  });
+
   it('writes the caller’s changes with the decision or not at all', async () => {
     await coordinator.run(request(['a'], { alongDecision: () => catalog.schema.saveSetting('cursor', '7') }));
     expect(leaf('a').log).toEqual(['prepared', 'commit']);
