@@ -59,6 +59,8 @@ export class DecisionDelivery {
         isRetryable: (error) =>
           decision === 'commit' || !isMillraceError(error, 'LEAF_UNAVAILABLE') || this.#isConnected(leafId),
         onRetry: (error, attempt) => {
+          if (decision === 'abort') failed(true);
+          if (!isReportedAttempt(attempt)) return;
           this.#logger.warn('transaction outcome not delivered yet', {
             transactionId,
             decision,
@@ -66,7 +68,6 @@ export class DecisionDelivery {
             attempt,
             error,
           });
-          if (decision === 'abort') failed(true);
         },
       },
       () => this.#leaves.connected(leafId).decide(transactionId, decision, signal),
