@@ -1,11 +1,12 @@
 import { BIGINT, BLOB, DOUBLE, DuckDBDataChunk, type DuckDBType, UBIGINT, VARCHAR } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import type { ColumnBatch, ColumnVector } from '@millrace/values/column-batch';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { PhysicalKind, SqlType } from '@millrace/values/sql-type';
 import { physicalKindOf } from '@millrace/values/sql-type';
 import { engineErrorOf } from './duckdb-error.ts';
 import type { EngineConnection } from './duckdb-instance.ts';
-import { duckdbPhysicalTypeOf, duckdbTypeOf } from './duckdb-type.ts';
+import { duckdbPhysicalTypeOf } from './duckdb-type.ts';
 import { quoteIdentifier } from './sql-text.ts';
 
 const chunkRowsMax = 2048;

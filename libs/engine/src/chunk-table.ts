@@ -1,8 +1,8 @@
 import type { DuckDBAppender, DuckDBDataChunk } from '@duckdb/node-api';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { SqlType } from '@millrace/values/sql-type';
 import { engineErrorOf } from './duckdb-error.ts';
 import type { EngineConnection } from './duckdb-instance.ts';
-import { duckdbTypeOf } from './duckdb-type.ts';
 import { quoteIdentifier } from './sql-text.ts';
 
 /** DDL of a temporary table whose columns have exactly the types that store `columns`. */

@@ -1,8 +1,8 @@
 import type { ScalarValue } from '@millrace/values/column-batch';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { SqlType } from '@millrace/values/sql-type';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { duckdbTypeOf } from './duckdb-type.ts';
 import {
   partitionExpression,
   partitionOf,

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { TableDefinition } from '@millrace/catalog/definitions';
-import { checkedValueExpression, duckdbTypeOf } from '@millrace/engine/duckdb-type';
+import { checkedValueExpression } from '@millrace/engine/duckdb-type';
 import { type PartitionFile, writeParquet, writePartitionedParquet } from '@millrace/engine/parquet';
 import { partitionExpression } from '@millrace/engine/shard-hash';
 import { quoteIdentifier } from '@millrace/engine/sql-text';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import { referenceOrdinal } from '../leaves/leaf-port.ts';
 import type { MergeWorkspace } from '../queries/merge-engine.ts';
 import type { AutoIncrement } from './auto-increment.ts';

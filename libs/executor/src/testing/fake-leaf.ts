@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Engine, type EngineConnection, openEngine } from '@millrace/engine/duckdb-instance';
-import { duckdbTypeOf } from '@millrace/engine/duckdb-type';
 import { engineBatchOf } from '@millrace/engine/engine-batch';
 import { readParquetExpression } from '@millrace/engine/parquet';
 import { quoteIdentifier } from '@millrace/engine/sql-text';
@@ -26,6 +25,7 @@ import { NodeAgent, type NodeIdentity } from '@millrace/rpc/node-agent';
 import { RpcServer } from '@millrace/rpc/server';
 import { batchToProto, engineBatchToProto, typeFromProto } from '@millrace/rpc/values';
 import { silentLogger } from '@millrace/runtime/logger';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 
 /**
  * A leaf for tests of the aggregator: the real gRPC contract over DuckDB tables in memory, without durability. What was

@@ -1,8 +1,8 @@
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { SqlType } from '@millrace/values/sql-type';
 import type { BoundColumn } from '../bound/bound-expression.ts';
 import { type BoundQuery, type BoundRelation, outputName } from '../bound/bound-query.ts';
 import { convertTo } from '../types/convert.ts';
-import { duckdbTypeName } from '../types/duckdb-type-name.ts';
 import type { Binder } from './binder.ts';
 
 /** The query with its columns converted to the given types; itself where nothing changes. */
@@ -11,7 +11,7 @@ export function convertQuery(binder: Binder, query: BoundQuery, types: readonly 
     const type = types[at];
     return (
       type === undefined ||
-      (type.kind === column.type.kind && duckdbTypeName(type) === duckdbTypeName(column.type))
+      (type.kind === column.type.kind && duckdbTypeOf(type) === duckdbTypeOf(column.type))
     );
   });
   const columns = query.columns.map((column, at) => ({ ...column, type: types[at] ?? column.type }));

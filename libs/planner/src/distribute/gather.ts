@@ -1,4 +1,5 @@
 import type { ResultColumn } from '@millrace/values/column-batch';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { BoundColumn, BoundExpression } from '../bound/bound-expression.ts';
 import type { BoundFrom, BoundJoin, BoundQuery, BoundRelation, BoundSelect } from '../bound/bound-query.ts';
 import { relationsOf, relationsUsedBy, visitColumns } from '../bound/walk.ts';
@@ -6,7 +7,6 @@ import type { Fragment } from '../plan.ts';
 import { renderExpression } from '../render/render-expression.ts';
 import { renderFrom, selectSql } from '../render/render-query.ts';
 import { quoteIdentifier } from '../render/sql-text.ts';
-import { duckdbTypeName } from '../types/duckdb-type-name.ts';
 import { FragmentBuilder } from './fragment-builder.ts';
 import { filterNode, fromNode } from './outline.ts';
 import { conditionsOfSides, isPushable, type Placement, placeFrom } from './placement.ts';
@@ -127,7 +127,7 @@ export function gatherFragment(
     distinct: false,
     items:
       used.length === 0
-        ? [`CAST(1 AS ${duckdbTypeName(none.type)}) AS "one"`]
+        ? [`CAST(1 AS ${duckdbTypeOf(none.type)}) AS "one"`]
         : used.map((column) => `${builder.column(column)} AS ${quoteIdentifier(gatheredName(column))}`),
     from: renderFrom(piece.from, builder),
     where: piece.filters.map((filter) => renderExpression(filter, builder)),

@@ -1,4 +1,5 @@
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { SqlType } from '@millrace/values/sql-type';
 import type {
   AggregateModifiers,
@@ -10,7 +11,6 @@ import type {
 import { canonicalText, renderExpression } from '../render/render-expression.ts';
 import { quoteLiteral } from '../render/sql-text.ts';
 import { asBits, asDouble, asNumber, asText, asValue } from '../types/convert.ts';
-import { duckdbTypeName } from '../types/duckdb-type-name.ts';
 import {
   bigintType,
   bigintUnsignedType,
@@ -56,7 +56,7 @@ export interface AggregateFunction {
 const sumDigits = 22;
 
 function castSql(sql: string, type: SqlType): string {
-  return `CAST(${sql} AS ${duckdbTypeName(type)})`;
+  return `CAST(${sql} AS ${duckdbTypeOf(type)})`;
 }
 
 /** `name(x)` at every level, in the argument's own type: MIN, MAX, ANY_VALUE. */

@@ -1,3 +1,4 @@
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { SqlType } from '@millrace/values/sql-type';
 import { type BoundExpression, call } from '../bound/bound-expression.ts';
 import {
@@ -11,7 +12,6 @@ import {
   asValue,
   convertTo,
 } from '../types/convert.ts';
-import { duckdbTypeName } from '../types/duckdb-type-name.ts';
 import { classOf } from '../types/type-class.ts';
 
 /** CAST and CONVERT: as lenient as MySQL's. */
@@ -55,13 +55,13 @@ export function strictCastTo(operand: BoundExpression, type: SqlType): BoundExpr
   ) {
     return type.kind === 'bigint' ? convertTo(value, type) : castTo(value, type);
   }
-  return call(type, [value], ([x]) => `CAST(${x} AS ${duckdbTypeName(type)})`);
+  return call(type, [value], ([x]) => `CAST(${x} AS ${duckdbTypeOf(type)})`);
 }
 
 /** `!:>`: what cannot be converted is the default value of the type, 0 or empty; NULL for dates. */
 export function tryCastTo(operand: BoundExpression, type: SqlType): BoundExpression {
   const value = asValue(operand);
-  const duckdbType = duckdbTypeName(type);
+  const duckdbType = duckdbTypeOf(type);
   switch (classOf(type)) {
     case 'integer':
     case 'decimal':

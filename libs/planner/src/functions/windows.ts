@@ -1,6 +1,6 @@
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { BoundExpression } from '../bound/bound-expression.ts';
 import { asInteger, asValue, convertTo } from '../types/convert.ts';
-import { duckdbTypeName } from '../types/duckdb-type-name.ts';
 import { bigintType, doubleType } from '../types/type-class.ts';
 import { unifyTypes } from '../types/unify-types.ts';
 import type { AggregateBinding, AggregateFunction } from './aggregates.ts';
@@ -58,7 +58,7 @@ function binding(
     args,
     type,
     nullable: true,
-    spec: { render: (sql, { over }) => `CAST(${name}(${sql.join(', ')})${over} AS ${duckdbTypeName(type)})` },
+    spec: { render: (sql, { over }) => `CAST(${name}(${sql.join(', ')})${over} AS ${duckdbTypeOf(type)})` },
   };
 }
 

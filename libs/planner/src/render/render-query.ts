@@ -1,3 +1,4 @@
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { BoundExpression, BoundOrder } from '../bound/bound-expression.ts';
 import {
   type BoundFrom,
@@ -6,7 +7,6 @@ import {
   type BoundSelect,
   outputName,
 } from '../bound/bound-query.ts';
-import { duckdbTypeName } from '../types/duckdb-type-name.ts';
 import { canonicalText, type RenderScope, renderExpression, sortKey } from './render-expression.ts';
 import { quoteIdentifier } from './sql-text.ts';
 
@@ -146,7 +146,7 @@ export function renderOutput(expression: BoundExpression, scope: RenderScope): s
   const sql = renderExpression(expression, scope);
   return expression.kind === 'column' || expression.kind === 'aggregate'
     ? sql
-    : `CAST(${sql} AS ${duckdbTypeName(expression.type)})`;
+    : `CAST(${sql} AS ${duckdbTypeOf(expression.type)})`;
 }
 
 /** Constants are cast, because a bare number would be the ordinal of a select item. */

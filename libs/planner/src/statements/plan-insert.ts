@@ -2,6 +2,7 @@ import type { ColumnDefinition } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { AssignedValue, Insert } from '@millrace/sql/ast/insert';
 import type { Query } from '@millrace/sql/ast/query';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { SqlType } from '@millrace/values/sql-type';
 import { bindExpression } from '../bind/bind-expression.ts';
 import { bindQuery } from '../bind/bind-query.ts';
@@ -18,7 +19,6 @@ import type { InsertPlan, OnDuplicatePlan, SelectPlan } from '../plan.ts';
 import { renderExpression } from '../render/render-expression.ts';
 import { quoteIdentifier } from '../render/sql-text.ts';
 import { convertTo } from '../types/convert.ts';
-import { duckdbTypeName } from '../types/duckdb-type-name.ts';
 import { classOf, nullType } from '../types/type-class.ts';
 import { unifyTypes } from '../types/unify-types.ts';
 import { planAssignments } from './plan-assignments.ts';
@@ -177,7 +177,7 @@ function valuesPlan(
   const result = columns.map(({ name }, at) => ({ name, type: types[at] ?? nullType, nullable: true }));
   const items = result.map(({ name, type }) => {
     const quoted = quoteIdentifier(name);
-    return `CAST(${quoted} AS ${duckdbTypeName(type)}) AS ${quoted}`;
+    return `CAST(${quoted} AS ${duckdbTypeOf(type)}) AS ${quoted}`;
   });
   const list = names(columns).map(quoteIdentifier).join(', ');
   return {

@@ -1,9 +1,9 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { CatalogView } from '@millrace/catalog/catalog-view';
 import type { DatabaseDefinition, TableDefinition } from '@millrace/catalog/definitions';
-import { duckdbTypeOf } from '@millrace/engine/duckdb-type';
 import { partitionExpression, partitionOf } from '@millrace/engine/shard-hash';
 import type { ResultColumn } from '@millrace/values/column-batch';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { SqlType } from '@millrace/values/sql-type';
 import type { Fragment, PartitionSet, SelectPlan } from '../plan.ts';
 import { quoteIdentifier } from '../render/sql-text.ts';

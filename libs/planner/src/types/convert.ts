@@ -1,7 +1,7 @@
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { SqlType } from '@millrace/values/sql-type';
 import { type BoundExpression, call, isPredicate, literal } from '../bound/bound-expression.ts';
 import { canonicalDate, canonicalDatetime, canonicalTime } from './calendar-text.ts';
-import { duckdbTypeName } from './duckdb-type-name.ts';
 import {
   bigintType,
   bigintUnsignedType,
@@ -28,11 +28,7 @@ export function asValue(expression: BoundExpression): BoundExpression {
   return isPredicate(expression) ? call(intType, [expression], ([x]) => `CAST(${x} AS INTEGER)`) : expression;
 }
 
-function cast(
-  expression: BoundExpression,
-  type: SqlType,
-  duckdbType = duckdbTypeName(type),
-): BoundExpression {
+function cast(expression: BoundExpression, type: SqlType, duckdbType = duckdbTypeOf(type)): BoundExpression {
   return call(type, [expression], ([x]) => `CAST(${x} AS ${duckdbType})`);
 }
 
@@ -251,7 +247,7 @@ export function asTime(expression: BoundExpression): BoundExpression {
 export function convertTo(expression: BoundExpression, type: SqlType): BoundExpression {
   const value = asValue(expression);
   if (hasExactly(value, type)) return value;
-  const target = duckdbTypeName(type);
+  const target = duckdbTypeOf(type);
   switch (classOf(type)) {
     case 'integer':
     case 'decimal':
@@ -278,8 +274,7 @@ export function convertTo(expression: BoundExpression, type: SqlType): BoundExpr
 /** Only columns are sure to have exactly the DuckDB type of their SQL type. */
 function hasExactly(value: BoundExpression, type: SqlType): boolean {
   if (value.kind !== 'column' || value.type.kind !== type.kind) return false;
-  if (type.kind === 'decimal' || 'unsigned' in type)
-    return duckdbTypeName(value.type) === duckdbTypeName(type);
+  if (type.kind === 'decimal' || 'unsigned' in type) return duckdbTypeOf(value.type) === duckdbTypeOf(type);
   return !('fraction' in type) || ('fraction' in value.type && value.type.fraction <= type.fraction);
 }
 

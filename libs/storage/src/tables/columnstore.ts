@@ -1,10 +1,10 @@
 import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { EngineConnection } from '@millrace/engine/duckdb-instance';
-import { duckdbTypeOf } from '@millrace/engine/duckdb-type';
 import { fsyncPath, readParquetExpression, writeParquet } from '@millrace/engine/parquet';
 import { quoteIdentifier, quoteLiteral, quoteLiteralList } from '@millrace/engine/sql-text';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { LockMode } from '../partitions/table-locks.ts';
 import type { TableDefinition } from '../schema/table-definition.ts';
 import { fileErrorOf } from '../transactions/file-error.ts';

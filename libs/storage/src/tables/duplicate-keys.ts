@@ -1,6 +1,6 @@
-import { duckdbTypeOf } from '@millrace/engine/duckdb-type';
 import { quoteIdentifier, quoteLiteral } from '@millrace/engine/sql-text';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { TableDefinition, UniqueKeyDefinition } from '../schema/table-definition.ts';
 import type { Assignment, InsertOperation, RowCounts } from '../transactions/operation.ts';
 import { columnList, keysEqual } from './table-store.ts';

@@ -1,6 +1,6 @@
-import { duckdbTypeOf } from '@millrace/engine/duckdb-type';
 import { readParquetExpression } from '@millrace/engine/parquet';
 import { quoteIdentifier } from '@millrace/engine/sql-text';
+import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { LockMode } from '../partitions/table-locks.ts';
 import type { ColumnDefinition, TableDefinition } from '../schema/table-definition.ts';
 import {

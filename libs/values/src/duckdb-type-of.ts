@@ -1,15 +1,21 @@
-import type { SqlType } from '@millrace/values/sql-type';
+import type { SqlType } from './sql-type.ts';
 
-const integerNames = {
+type IntegerKind = 'tinyint' | 'smallint' | 'mediumint' | 'int' | 'bigint';
+
+const integerTypes: Record<IntegerKind, string> = {
   tinyint: 'TINYINT',
   smallint: 'SMALLINT',
   mediumint: 'INTEGER',
   int: 'INTEGER',
   bigint: 'BIGINT',
-} as const;
+};
 
-/** The DuckDB type that holds values of a SQL type; the same mapping as the engine stores columns with. */
-export function duckdbTypeName(type: SqlType): string {
+/**
+ * The DuckDB type that stores a column. BOOL is TINYINT as in MySQL (it holds any tinyint), MEDIUMINT is INTEGER with a
+ * check, TEXT and JSON are VARCHAR, DATETIME and TIMESTAMP are TIMESTAMP (UTC). TIME is the time of day: intervals
+ * beyond 24 hours or below zero are not stored.
+ */
+export function duckdbTypeOf(type: SqlType): string {
   switch (type.kind) {
     case 'bool':
       return 'TINYINT';
@@ -18,7 +24,7 @@ export function duckdbTypeName(type: SqlType): string {
     case 'mediumint':
     case 'int':
     case 'bigint':
-      return `${type.unsigned ? 'U' : ''}${integerNames[type.kind]}`;
+      return `${type.unsigned ? 'U' : ''}${integerTypes[type.kind]}`;
     case 'float':
       return 'FLOAT';
     case 'double':
