@@ -1,29 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { aggregatorProgram } from '@millrace/app-aggregator/service';
-import { leafProgram } from '@millrace/app-leaf/service';
-import { extractorProgram } from '@millrace/app-pipeline-extractor/service';
-import { runnerProgram } from '@millrace/app-transform-runner/service';
-import { type OptionSpecs, readOptions, variableOf, withFileTwins } from '@millrace/runtime/options';
-import { processOptions } from '@millrace/runtime/process';
+import { readOptions, variableOf, withFileTwins } from '@millrace/runtime/options';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { type ServiceName, serviceNames, serviceOptions } from './service-options.ts';
 import { root } from './source-tree.ts';
 
-/** What deploy/ sets must be options that the services have, with values that they accept. */
-const services: Readonly<Record<string, OptionSpecs>> = {
-  aggregator: aggregatorProgram.options,
-  leaf: leafProgram.options,
-  'pipeline-extractor': extractorProgram.options,
-  'transform-runner': runnerProgram.options,
-};
 /** Given elsewhere: by the image, or by the other file. */
 const required = { MILLRACE_DATA_DIR: '/data', MILLRACE_AGGREGATOR: 'aggregator:50051' };
 const systemd = join(root, 'deploy/systemd');
 const kubernetes = join(root, 'deploy/kubernetes');
 
-function check(service: string, variables: Readonly<Record<string, string>>): void {
-  const specs = { ...services[service], ...processOptions };
+/** What deploy/ sets must be options that the services have, with values that they accept. */
+function check(service: ServiceName, variables: Readonly<Record<string, string>>): void {
+  const specs = serviceOptions[service];
   const known = new Set(Object.keys(withFileTwins(specs)).map(variableOf));
   expect(Object.keys(variables).filter((name) => name.startsWith('MILLRACE_') && !known.has(name))).toEqual(
     [],
@@ -38,7 +28,7 @@ function assignments(text: string, pattern: RegExp): Record<string, string> {
 }
 
 describe('systemd units', () => {
-  it.each(Object.keys(services))('%s', (service) => {
+  it.each(serviceNames)('%s', (service) => {
     const unit = readFileSync(join(systemd, `millrace-${service}.service`), 'utf8');
     const environment = readFileSync(join(systemd, `${service}.env`), 'utf8');
     check(service, {
@@ -77,12 +67,10 @@ describe('Kubernetes manifests', () => {
     };
     expect([...resources].sort()).toEqual(files.sort());
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-    expect(images).toEqual(
-      Object.keys(services).map((service) => ({ name: `millrace/${service}`, newTag: version })),
-    );
+    expect(images).toEqual(serviceNames.map((service) => ({ name: `millrace/${service}`, newTag: version })));
   });
 
-  it.each(Object.keys(services))('%s', (service) => {
+  it.each(serviceNames)('%s', (service) => {
     const set = manifestsOf(join(kubernetes, `base/${service}.yaml`)).find(
       ({ kind }) => kind === 'StatefulSet',
     );
@@ -96,7 +84,7 @@ describe('Kubernetes manifests', () => {
     const patch = readFileSync(join(kubernetes, 'tls/tls.yaml'), 'utf8');
     const variables = assignments(patch, /name: (MILLRACE_\w+), value: (\S+) \}/g);
     expect(Object.keys(variables)).toHaveLength(3);
-    for (const service of Object.keys(services)) {
+    for (const service of serviceNames) {
       check(service, variables);
     }
   });
