@@ -318,6 +318,13 @@ export const errorCodes = {
     'a node belongs to another cluster or has another version',
     'start it with its own data directory',
   ),
+  PROTOCOL_MISMATCH: operational(
+    1967,
+    'HY000',
+    false,
+    'a node and the aggregator speak different protocols: their versions are too far apart',
+    'run the same version on all nodes',
+  ),
   HASH_MISMATCH: operational(
     1939,
     'HY000',

@@ -7,6 +7,7 @@ import {
   type ClientReadableStream,
   type ClientUnaryCall,
   type ClientWritableStream,
+  connectivityState,
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
@@ -181,37 +182,69 @@ type ClientClass<C extends Client> = new (
   options?: Partial<ClientOptions>,
 ) => C;
 
-/** One client per address, made on first use, all showing the same identity. */
+/** A client that was asked for within this time is kept whatever its state: its caller is about to use it. */
+const freshMs = 60_000;
+
+/**
+ * One client per address, made on first use, all showing the same identity. Ask for the client at each call: one whose
+ * connection has been closed for lack of calls is forgotten, as its peer may have left for good.
+ */
 export class ChannelPool<C extends Client> {
   readonly #construct: ClientClass<C>;
   readonly #credentials: ChannelCredentials;
   readonly #options: Partial<ClientOptions>;
-  readonly #clients = new Map<string, C>();
+  readonly #clients = new Map<string, { readonly client: C; usedAt: number }>();
+  readonly #nowMs: () => number;
+  #sweptAt: number;
 
-  constructor(construct: ClientClass<C>, security: NodeSecurity = noSecurity) {
+  constructor(
+    construct: ClientClass<C>,
+    security: NodeSecurity = noSecurity,
+    nowMs: () => number = () => performance.now(),
+  ) {
     this.#construct = construct;
     this.#credentials = channelCredentialsOf(security);
     this.#options = { ...channelOptions, interceptors: clientInterceptorsOf(security) };
+    this.#nowMs = nowMs;
+    this.#sweptAt = nowMs();
   }
 
   /** The client for "host:port". */
   get(address: string): C {
-    let client = this.#clients.get(address);
-    if (client === undefined) {
-      client = new this.#construct(address, this.#credentials, this.#options);
-      this.#clients.set(address, client);
+    const usedAt = this.#nowMs();
+    if (usedAt - this.#sweptAt >= freshMs) this.#sweep(usedAt);
+    const known = this.#clients.get(address);
+    if (known !== undefined) {
+      known.usedAt = usedAt;
+      return known.client;
     }
+    const client = new this.#construct(address, this.#credentials, this.#options);
+    this.#clients.set(address, { client, usedAt });
     return client;
+  }
+
+  /** Number of addresses that have a client. */
+  get size(): number {
+    return this.#clients.size;
+  }
+
+  #sweep(nowMs: number): void {
+    this.#sweptAt = nowMs;
+    for (const [address, { client, usedAt }] of this.#clients) {
+      // Without a connection there is no call either.
+      const idle = client.getChannel().getConnectivityState(false) === connectivityState.IDLE;
+      if (idle && nowMs - usedAt >= freshMs) this.drop(address);
+    }
   }
 
   /** Closes one client, when its peer has left. */
   drop(address: string): void {
-    this.#clients.get(address)?.close();
+    this.#clients.get(address)?.client.close();
     this.#clients.delete(address);
   }
 
   close(): void {
-    for (const client of this.#clients.values()) client.close();
+    for (const { client } of this.#clients.values()) client.close();
     this.#clients.clear();
   }
 }

@@ -35,7 +35,11 @@ const statusOf: Partial<Record<ErrorCode, Status>> = {
 };
 
 function grpcStatusOf(error: MillraceError): Status {
-  return statusOf[error.code] ?? (error.kind === 'user' ? Status.INVALID_ARGUMENT : Status.UNAVAILABLE);
+  const known = statusOf[error.code];
+  if (known !== undefined) return known;
+  if (error.kind === 'user') return Status.INVALID_ARGUMENT;
+  // Clients repeat some calls after UNAVAILABLE.
+  return error.retryable ? Status.UNAVAILABLE : Status.FAILED_PRECONDITION;
 }
 
 function causeMessages(error: Error): string[] {

@@ -1,4 +1,5 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
+import { serviceConfig } from './call-policy.ts';
 
 /** Largest message either side accepts, in bytes. */
 export const messageBytesMax = 64 * 1024 * 1024;
@@ -14,8 +15,15 @@ export const channelOptions: ChannelOptions = {
   'grpc.max_send_message_length': messageBytesMax,
   // Megabytes. The default of 10 ends sessions that carry several 1 MB messages at once.
   'grpc-node.max_session_memory': 1024,
+  // Pings from both sides find peers that are gone without a word, also between calls.
+  'grpc.keepalive_permit_without_calls': 1,
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 10_000,
+  // A connection that nobody uses is closed; ChannelPool then forgets the address.
+  'grpc.client_idle_timeout_ms': 5 * 60_000,
+  'grpc.service_config': serviceConfig,
+  // Names are looked up for addresses only.
+  'grpc.service_config_disable_resolution': 1,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,

@@ -1,15 +1,16 @@
 import type { ErrorCode } from '@millrace/errors/codes';
-import { isMillraceError } from '@millrace/errors/millrace-error';
+import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
 import {
   ClusterClient,
   NodeRole,
   type RegisterRequest,
   type RegisterResponse,
 } from '@millrace/proto/millrace/cluster/v1/cluster';
-import { isReportedAttempt, type RetryOptions, retry, sleep } from '@millrace/runtime/backoff';
+import { backoffMs, isReportedAttempt, type RetryOptions, retry, sleep } from '@millrace/runtime/backoff';
 import type { Logger } from '@millrace/runtime/logger';
 import { ChannelPool, callBidirectional } from './client.ts';
 import type { NodeSecurity } from './node-security.ts';
+import { protocolVersion } from './protocol-version.ts';
 
 /** What a node keeps in its data directory; both empty before its first registration. */
 export interface NodeIdentity {
@@ -44,8 +45,11 @@ const finalRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HASH_MISMATCH',
   'NODE_DUPLICATE',
   'PARTITION_MISSING',
+  'PROTOCOL_MISMATCH',
 ]);
 
+/** A registration that lasted this long worked; the waits after losing it start anew. */
+const stableMs = 30_000;
 /** How often a leaf that REMOVE LEAF took out looks whether ADD LEAF takes it back, in ms. */
 const removedDelayMs = 3_000;
 /** An aggregator that has not answered for so many leases is asked over a new connection. */
@@ -99,10 +103,14 @@ export class NodeAgent {
       onRetry: (error, attempt) => this.#logRetry(error, attempt),
     };
     let removed = false;
+    let losses = 0;
     while (!signal.aborted) {
       try {
-        await retry(options, () => this.#register(signal));
+        const lastedMs = await retry(options, () => this.#register(signal));
         removed = false;
+        // Accepted and lost at once, again and again, must not become a loop without a pause.
+        losses = lastedMs > stableMs ? 1 : losses + 1;
+        await sleep(backoffMs(options, losses), signal);
       } catch (error) {
         if (!isMillraceError(error, 'LEAF_REMOVED')) throw error;
         if (!removed) this.#options.logger.error('the aggregator refuses this node', { error });
@@ -157,14 +165,14 @@ export class NodeAgent {
     });
   }
 
-  /** One registration. Resolves when it ends after having been accepted, so that delays start anew. */
-  async #register(signal: AbortSignal): Promise<void> {
+  /** One registration. Resolves when it ends after having been accepted, to the milliseconds for which it was. */
+  async #register(signal: AbortSignal): Promise<number> {
     const ended = new AbortController();
     const scope = AbortSignal.any([signal, ended.signal]);
     const lease = { ms: 1_000 };
     const client = this.#channels.get(this.#options.aggregator);
     const announcements = this.#announcements(lease, scope);
-    let accepted = false;
+    let acceptedAt: number | undefined;
     let silence: NodeJS.Timeout | undefined;
     try {
       for await (const response of callBidirectional(client, client.register, announcements, {
@@ -173,20 +181,21 @@ export class NodeAgent {
         clearTimeout(silence);
         lease.ms = response.leaseMs;
         await this.#accept(response);
-        accepted = true;
+        acceptedAt ??= performance.now();
         // Half a connection looks open from here: nothing but the silence tells.
         silence = setTimeout(() => this.#giveUp(ended), silentLeasesMax * lease.ms);
       }
     } catch (error) {
-      if (!accepted || isFinal(error) || isMillraceError(error, 'LEAF_REMOVED')) throw error;
+      if (acceptedAt === undefined || isFinal(error) || isMillraceError(error, 'LEAF_REMOVED')) throw error;
     } finally {
       clearTimeout(silence);
       ended.abort();
       this.#setState('');
     }
-    if (!accepted) throw new Error('the aggregator ended the registration');
+    if (acceptedAt === undefined) throw new Error('the aggregator ended the registration');
     if (!signal.aborted)
       this.#options.logger.warn('registration lost', { aggregator: this.#options.aggregator });
+    return performance.now() - acceptedAt;
   }
 
   #giveUp(registration: AbortController): void {
@@ -195,7 +204,15 @@ export class NodeAgent {
     this.#channels.drop(this.#options.aggregator);
   }
 
-  async #accept({ nodeId, clusterId, state }: RegisterResponse): Promise<void> {
+  async #accept({ nodeId, clusterId, state, ...peer }: RegisterResponse): Promise<void> {
+    if (peer.protocolVersion !== protocolVersion) {
+      const { role, version, aggregator } = this.#options;
+      throw new MillraceError(
+        'PROTOCOL_MISMATCH',
+        `the aggregator ${aggregator} speaks protocol ${peer.protocolVersion}, this ${role} (version ${version}) ` +
+          `speaks protocol ${protocolVersion}`,
+      );
+    }
     if (nodeId !== this.#identity.nodeId || clusterId !== this.#identity.clusterId) {
       this.#identity = { nodeId, clusterId };
       await this.#options.saveIdentity?.(this.#identity);
@@ -227,6 +244,7 @@ export class NodeAgent {
       ...(role === 'leaf' ? this.#identity : noIdentity),
       advertise,
       version,
+      protocolVersion,
       hashProbe,
       prepared: [...(prepared?.() ?? [])],
       capacity: capacity ?? 1,

@@ -31,20 +31,27 @@ export interface RetryOptions {
   readonly random?: () => number;
 }
 
-/** Runs `attempt` until it succeeds, with delays that double up to the maximum, spread by up to a quarter. */
+/** The wait after a number of failures, from 1: doubled each time up to the maximum, spread by up to a quarter. */
+export function backoffMs(
+  options: Pick<RetryOptions, 'delayMsMin' | 'delayMsMax' | 'random'>,
+  failures: number,
+): number {
+  const base = Math.min(options.delayMsMax, options.delayMsMin * 2 ** Math.min(failures - 1, 30));
+  return base * (1 + (options.random ?? Math.random)() / 4);
+}
+
+/** Runs `attempt` until it succeeds, with waits by {@link backoffMs} between the attempts. */
 export async function retry<T>(
   options: RetryOptions,
   attempt: (attemptNumber: number) => Promise<T>,
 ): Promise<T> {
-  const random = options.random ?? Math.random;
   for (let number = 1; ; number += 1) {
     try {
       return await attempt(number);
     } catch (error) {
       if (number >= options.attemptsMax || options.signal?.aborted === true || !options.isRetryable(error))
         throw error;
-      const base = Math.min(options.delayMsMax, options.delayMsMin * 2 ** Math.min(number - 1, 30));
-      const delayMs = base * (1 + random() / 4);
+      const delayMs = backoffMs(options, number);
       options.onRetry?.(error, number, delayMs);
       await sleep(delayMs, options.signal);
     }

@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { ClusterClient } from '@millrace/proto/millrace/cluster/v1/cluster';
 import { ChannelPool, callUnary } from '@millrace/rpc/client';
 import { NodeAgent } from '@millrace/rpc/node-agent';
+import { protocolVersion } from '@millrace/rpc/protocol-version';
 import { silentLogger } from '@millrace/runtime/logger';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeLeaf } from '../testing/fake-leaf.ts';
@@ -70,6 +71,21 @@ describe('cluster membership', () => {
       }).start(resolve);
     });
     expect(refused).toMatchObject({ code: 'CLUSTER_MISMATCH' });
+  });
+
+  it('refuses a node of another protocol, naming both versions', async () => {
+    cluster = await TestCluster.start(0);
+    const { announcements } = announcer({ version: '9.8.7', protocolVersion: protocolVersion + 1 });
+    const refused = cluster.registry.register(announcements, signal).next();
+    await expect(refused).rejects.toMatchObject({ code: 'PROTOCOL_MISMATCH' });
+    await expect(refused).rejects.toThrow(
+      new RegExp(
+        `version 9.8.7.* protocol ${protocolVersion + 1}, .*version .* protocol ${protocolVersion}$`,
+      ),
+    );
+    expect(cluster.registry.nodes()).toMatchObject([
+      { version: '9.8.7', refusal: expect.stringContaining('protocol') },
+    ]);
   });
 
   it('loses a node whose lease runs out although its stream is open', async () => {
@@ -189,6 +205,7 @@ function announcer(own: Partial<NodeAnnouncement>) {
     clusterId: '',
     address: '127.0.0.1:7',
     version: '',
+    protocolVersion,
     hashProbe: testHashProbe,
     prepared: [],
     capacity: 1,

@@ -1,6 +1,8 @@
 import type { LeafRecord } from '@millrace/catalog/definitions';
 import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
+import { protocolVersion } from '@millrace/rpc/protocol-version';
 import type { Logger } from '@millrace/runtime/logger';
+import { version } from '@millrace/runtime/version';
 import type { LeafClient, Leaves } from '../leaves/leaf-port.ts';
 import { type LeaseClock, monotonicClock } from './lease.ts';
 import { Member, nodeName } from './member.ts';
@@ -278,8 +280,16 @@ export class NodeRegistry implements Leaves {
     return nodeId === '' ? this.#options.store.nextId('leaf').toString() : nodeId;
   }
 
-  #check({ role, nodeId, address, clusterId, hashProbe }: NodeAnnouncement): void {
+  #check(announcement: NodeAnnouncement): void {
+    const { role, nodeId, address, clusterId, hashProbe } = announcement;
     const { store } = this.#options;
+    if (announcement.protocolVersion !== protocolVersion) {
+      throw new MillraceError(
+        'PROTOCOL_MISMATCH',
+        `${role} ${address} (version ${announcement.version}) speaks protocol ${announcement.protocolVersion}, ` +
+          `the aggregator (version ${version}) speaks protocol ${protocolVersion}`,
+      );
+    }
     if (hashProbe !== '' && hashProbe !== this.#options.hashProbe) {
       throw new MillraceError(
         'HASH_MISMATCH',

@@ -16,6 +16,8 @@ export interface NodeAnnouncement {
   /** "host:port" where others reach it. */
   readonly address: string;
   readonly version: string;
+  /** The protocol between nodes that it speaks. */
+  readonly protocolVersion: number;
   /** Decimal text of the shard hash probe; empty for nodes that do not hash. */
   readonly hashProbe: string;
   /** Transactions that are prepared and not decided. */

@@ -7,6 +7,7 @@ import {
   type RegisterRequest,
 } from '@millrace/proto/millrace/cluster/v1/cluster';
 import { Handlers } from '@millrace/rpc/handlers';
+import { protocolVersion } from '@millrace/rpc/protocol-version';
 import type { ServiceBinding } from '@millrace/rpc/server';
 import type { Logger } from '@millrace/runtime/logger';
 import type { NodeAnnouncement, NodeRole } from '../cluster/node.ts';
@@ -41,7 +42,8 @@ export function clusterService(options: ClusterServiceOptions): ServiceBinding {
   const handlers = new Handlers('aggregator', logger);
   const implementation: ClusterServer = {
     register: handlers.bidirectional(async function* (requests, { signal }) {
-      yield* registry.register(announcementsOf(requests), signal);
+      const assignments = registry.register(announcementsOf(requests), signal);
+      for await (const assignment of assignments) yield { ...assignment, protocolVersion };
     }),
     resolveTransactions: handlers.unary(async ({ transactionIds }) => ({
       outcomes: transactionIds.map((transactionId) => ({
