@@ -12,6 +12,7 @@ import { realKafkaClassPath } from './real-kafka-jars.ts';
 export { realKafkaUnavailableReason } from './real-kafka-jars.ts';
 
 const startMsMax = 60_000;
+const topicMsMax = 30_000;
 const stopMsMax = 15_000;
 /** Enough of the server's log to explain why it did not start. */
 const outputBytesKept = 16_384;
@@ -276,9 +277,17 @@ async function createTopic(
 ): Promise<void> {
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   await admin.createTopics({
-    waitForLeaders: true,
+    // kafkajs gives up when the broker has not heard of the topic yet, which on a busy machine takes a moment.
+    waitForLeaders: false,
     topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
   });
+  const deadline = Date.now() + topicMsMax;
+  // The metadata names leaders a moment before they take requests; offsets are answered by the leaders themselves.
+  const answering = () => admin.fetchTopicOffsets(topic).catch(() => []);
+  while ((await answering()).length < partitions) {
+    if (Date.now() > deadline) throw new Error(`topic ${topic} has no leaders after ${topicMsMax} ms`);
+    await sleep(50);
+  }
 }
 
 /** Ports that were free a moment ago; all are held at once so that they differ. */
