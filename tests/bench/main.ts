@@ -5,13 +5,16 @@ import { type BenchmarkName, type BenchOptions, parseOptions, usage } from './op
 import { Progress } from './progress.ts';
 import { runQuery } from './query.ts';
 import { machine, type Report, writeResults } from './report.ts';
+import { runScale } from './scale.ts';
 
 type Benchmark = (options: BenchOptions, progress: Progress) => Promise<Report>;
 
-const runs = { ingest: runIngest, freshness: runFreshness, query: runQuery } as const satisfies Record<
-  BenchmarkName,
-  Benchmark
->;
+const runs = {
+  ingest: runIngest,
+  freshness: runFreshness,
+  query: runQuery,
+  scale: runScale,
+} as const satisfies Record<BenchmarkName, Benchmark>;
 
 function optionsOrExit(): BenchOptions {
   try {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const benchmarks = ['ingest', 'freshness', 'query'] as const;
+export const benchmarks = ['ingest', 'freshness', 'query', 'scale'] as const;
 export type BenchmarkName = (typeof benchmarks)[number];
 
 export type StorageKind = 'rowstore' | 'columnstore';
@@ -18,9 +18,9 @@ export interface BenchOptions {
   readonly profileDir: string | undefined;
 }
 
-export const usage = `usage: npm run bench -- <ingest|freshness|query|all> [options]
+export const usage = `usage: npm run bench -- <ingest|freshness|query|scale|all> [options]
 
-  --rows N          rows to load, for ingest and query (default 1000000); above a million, ingest
+  --rows N          rows to load, for ingest, query and scale (default 1000000); above a million, ingest
                     also loads a million and compares the times
   --storage KIND    rowstore, columnstore or both (default both)
   --mode MODE       processes (default: aggregator, 2 leaves, extractor, runner) or standalone
@@ -46,7 +46,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     },
   });
   const [name] = positionals;
-  if (positionals.length !== 1) throw new Error('name one benchmark: ingest, freshness, query or all');
+  if (positionals.length !== 1) throw new Error('name one benchmark: ingest, freshness, query, scale or all');
   return {
     benchmarks: name === 'all' ? benchmarks : [oneOf(benchmarks, name, 'benchmark')],
     rows: positiveInteger(values.rows, '--rows'),

@@ -4,18 +4,22 @@ import { startStandalone } from '../support/standalone.ts';
 import type { BenchOptions } from './options.ts';
 import type { WatchedProcess } from './process-usage.ts';
 
-/** The Millrace that is measured: 2 leaves, one extractor, one runner, with an empty data directory. */
+/** The Millrace that is measured: leaves (2 by default), one extractor, one runner, with an empty data directory. */
 export interface System extends AsyncDisposable {
   readonly processes: readonly WatchedProcess[];
   connect(database?: string): Promise<SqlClient>;
 }
 
-export async function startSystem(options: BenchOptions): Promise<System> {
-  return options.mode === 'standalone' ? standaloneSystem() : clusterSystem(options.profileDir);
+export async function startSystem({
+  mode,
+  leaves = 2,
+  profileDir,
+}: Pick<BenchOptions, 'mode' | 'profileDir'> & { readonly leaves?: number }): Promise<System> {
+  return mode === 'standalone' ? standaloneSystem(leaves) : clusterSystem(leaves, profileDir);
 }
 
-async function standaloneSystem(): Promise<System> {
-  const standalone = await startStandalone();
+async function standaloneSystem(leaves: number): Promise<System> {
+  const standalone = await startStandalone({ leaves });
   return {
     processes: [{ name: 'standalone', pid: standalone.process.pid }],
     connect: (database) => standalone.connect(database),
@@ -23,8 +27,8 @@ async function standaloneSystem(): Promise<System> {
   };
 }
 
-async function clusterSystem(profileDir: string | undefined): Promise<System> {
-  const cluster = await Cluster.start();
+async function clusterSystem(leaves: number, profileDir: string | undefined): Promise<System> {
+  const cluster = await Cluster.start({ leaves });
   if (profileDir !== undefined) await profileServices(cluster, profileDir);
   return {
     processes: cluster.names.map((name) => ({ name, pid: cluster.process(name).pid })),

@@ -37,7 +37,7 @@ describe('output of the benchmarks', () => {
     expect(parseOptions(['all', '--rows', '10_000']).rows).toBe(10_000);
     expect(() => parseOptions([])).toThrow('name one benchmark');
     expect(() => parseOptions(['speed'])).toThrow(
-      "benchmark is one of ingest, freshness, query, not 'speed'",
+      "benchmark is one of ingest, freshness, query, scale, not 'speed'",
     );
     expect(() => parseOptions(['ingest', '--rows', '0'])).toThrow("--rows is a positive number, not '0'");
   });

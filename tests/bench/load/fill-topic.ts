@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { devNull } from 'node:os';
 import { AdtechEvents, adtechEventBytesMax } from '@millrace/testkit/adtech-events';
 import { ProduceConnection } from './produce-connection.ts';
 import { RecordBatchBuilder } from './record-batch-builder.ts';
@@ -16,7 +17,7 @@ export interface FillTopicOptions {
   readonly rows: number;
   readonly seed: number;
   /** Gets the same events, one a line. */
-  readonly ndjsonFile: string;
+  readonly ndjsonFile?: string;
   readonly onProgress: (rows: number) => void;
 }
 
@@ -25,7 +26,7 @@ export async function fillTopic(options: FillTopicOptions): Promise<number> {
   const { topic, partitions, rows } = options;
   const events = new AdtechEvents(options.seed);
   const connection = await ProduceConnection.open(options.broker);
-  const file = createWriteStream(options.ndjsonFile);
+  const file = createWriteStream(options.ndjsonFile ?? devNull);
   const builder = new RecordBatchBuilder(batchBytesMax);
   const inFlight: Promise<void>[] = [];
   let bytes = 0;
