@@ -83,7 +83,7 @@ describe('Kubernetes manifests', () => {
   it('TLS sets options that every service has', () => {
     const patch = readFileSync(join(kubernetes, 'tls/tls.yaml'), 'utf8');
     const variables = assignments(patch, /name: (MILLRACE_\w+), value: (\S+) \}/g);
-    expect(Object.keys(variables)).toHaveLength(3);
+    expect(Object.keys(variables)).toHaveLength(4);
     for (const service of serviceNames) {
       check(service, variables);
     }

@@ -67,7 +67,7 @@ describe('the command line of every service', () => {
   it('names the required option that is missing', async () => {
     const { code, stderr } = await runService('leaf');
     expect(code).toBe(2);
-    expect(stderr).toMatch(/--data-dir .*required/);
+    expect(stderr).toMatch(/--aggregator .*required/);
   });
 
   it('npm run millrace -- start is the same program', async () => {

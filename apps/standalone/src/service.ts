@@ -146,6 +146,6 @@ function memberOptions(options: OptionValues<typeof standaloneOptions>, aggregat
 }
 
 function securityOf(options: OptionValues<typeof standaloneOptions>): SecuritySettings {
-  const { tlsCa, tlsCert, tlsKey, clusterToken, allowInsecureNetwork } = options;
-  return { tlsCa, tlsCert, tlsKey, clusterToken, allowInsecureNetwork };
+  const { tlsCa, tlsCert, tlsKey, tlsName, clusterToken, allowInsecureNetwork } = options;
+  return { tlsCa, tlsCert, tlsKey, tlsName, clusterToken, allowInsecureNetwork };
 }

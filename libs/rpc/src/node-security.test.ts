@@ -84,7 +84,8 @@ describe('a cluster token', () => {
   });
 
   it.each(['short', 'with spaces in between them', 'ümläut-ümläut-ümläut'])('refuses %j', (text) => {
-    const settings = { tlsCa: undefined, tlsCert: undefined, tlsKey: undefined, allowInsecureNetwork: false };
+    const files = { tlsCa: undefined, tlsCert: undefined, tlsKey: undefined, tlsName: undefined };
+    const settings = { ...files, allowInsecureNetwork: false };
     expect(() =>
       openNodeSecurity({ ...settings, clusterToken: new Secret(text), host: 'localhost' }, silentLogger),
     ).toThrow('at least 16 printable');
@@ -153,6 +154,15 @@ describe.skipIf(problem !== undefined && !process.env['CI'])('mutual TLS', () =>
     await expect(ask(port, ours, 'localhost')).rejects.toMatchObject({
       ...unavailable,
       message: expect.stringContaining("Hostname/IP does not match certificate's altnames"),
+    });
+  });
+
+  it('checks for a name that all certificates bear, when there is one', async () => {
+    const named = await makeCertificate(authority, dir, 'named', ['cluster.example']);
+    const ours = { ...identity(named), tlsName: 'cluster.example' };
+    expect(await ask(await serve(ours), ours)).toBe('one');
+    await expect(ask(await serve(identity(files)), ours)).rejects.toMatchObject({
+      message: expect.stringContaining('altnames'),
     });
   });
 

@@ -30,6 +30,8 @@ const tlsHandshakeTimeoutMs = 10_000;
 export interface NodeSecurity {
   /** Mutual TLS: each side shows a certificate and checks the other's. */
   readonly tls?: TlsFiles | undefined;
+  /** Name on the certificates of servers; the host of the address called unless given. */
+  readonly tlsName?: string | undefined;
   /** Goes with every call; health checks need none. */
   readonly token?: Secret | undefined;
 }
@@ -57,6 +59,7 @@ export function openNodeSecurity(
   const paths = nodeTlsPaths(settings);
   return {
     tls: paths === undefined ? undefined : new TlsFiles(paths, logger),
+    tlsName: settings.tlsName,
     token: clusterToken,
   };
 }
@@ -65,8 +68,9 @@ export function serverCredentialsOf({ tls }: NodeSecurity): ServerCredentials {
   return tls === undefined ? ServerCredentials.createInsecure() : new MutualServerCredentials(tls);
 }
 
-export function channelCredentialsOf({ tls }: NodeSecurity): ChannelCredentials {
-  return tls === undefined ? ChannelCredentials.createInsecure() : new MutualChannelCredentials(tls);
+export function channelCredentialsOf({ tls, tlsName }: NodeSecurity): ChannelCredentials {
+  if (tls === undefined) return ChannelCredentials.createInsecure();
+  return new MutualChannelCredentials(tls, tlsName);
 }
 
 /** Clients must show a certificate of our authority. New connections get the certificate that is current then. */
@@ -86,15 +90,17 @@ function contextOptionsOf({ ca, cert, key }: TlsMaterial) {
 }
 
 /**
- * The peer must show a certificate of our authority for the host of its address. grpc-js's own credentials keep the
+ * The peer must show a certificate of our authority, for the host of its address or for the name given. grpc-js's own credentials keep the
  * certificate they were made with, or name an IP address in SNI, which RFC 6066 forbids and Node warns of.
  */
 class MutualChannelCredentials extends ChannelCredentials {
   readonly #tls: TlsFiles;
+  readonly #name: string | undefined;
 
-  constructor(tls: TlsFiles) {
+  constructor(tls: TlsFiles, name: string | undefined) {
     super();
     this.#tls = tls;
+    this.#name = name;
   }
 
   override _isSecure(): boolean {
@@ -108,7 +114,7 @@ class MutualChannelCredentials extends ChannelCredentials {
   override _createSecureConnector(
     ...[target, , callCredentials]: Parameters<ChannelCredentials['_createSecureConnector']>
   ): ExperimentalTypes.SecureConnector {
-    const host = experimental.splitHostPort(target.path)?.host ?? target.path;
+    const host = this.#name ?? experimental.splitHostPort(target.path)?.host ?? target.path;
     const names = isIP(host) === 0 ? { host, servername: host } : { host };
     return {
       connect: async (socket) => ({ socket: await this.#handshake(socket, names), secure: true }),

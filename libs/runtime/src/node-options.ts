@@ -17,6 +17,10 @@ export const securityOptions = {
     unit: 'file',
   },
   tlsKey: { type: 'string', help: 'private key (PEM) of --tls-cert', unit: 'file' },
+  tlsName: {
+    type: 'string',
+    help: 'name that the certificates of all nodes bear, checked instead of the host of their addresses',
+  },
   clusterToken: {
     type: 'secret',
     help: 'secret that every gRPC call must carry, the same on all nodes; without TLS it travels unencrypted',
@@ -69,6 +73,7 @@ export interface SecuritySettings {
   readonly tlsCa: string | undefined;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
+  readonly tlsName: string | undefined;
   readonly clusterToken: Secret | undefined;
   readonly allowInsecureNetwork: boolean;
 }
