@@ -2,7 +2,7 @@ import { appendFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MillraceProcess, type ServiceName } from './millrace-process.ts';
-import { freePorts } from './ports.ts';
+import { freePort, freePorts } from './ports.ts';
 import { SqlClient } from './sql-client.ts';
 
 export interface ClusterOptions {
@@ -22,7 +22,7 @@ export interface ClusterOptions {
 
 interface Member {
   readonly service: ServiceName;
-  readonly args: readonly string[];
+  args: readonly string[];
   process: MillraceProcess | undefined;
 }
 
@@ -89,6 +89,30 @@ export class Cluster implements AsyncDisposable {
       env,
       logFile,
     });
+  }
+
+  /** Asks a service for an orderly end (SIGTERM) and waits for it. Throws unless it exits with 0. */
+  async stop(name: string): Promise<void> {
+    const { code, signal } = await this.process(name).stop();
+    if (code !== 0) throw new Error(`${name} ended with ${signal ?? code} after SIGTERM`);
+  }
+
+  /** Gives a service another gRPC port from its next start on. */
+  async move(name: string): Promise<void> {
+    const member = this.#member(name);
+    const at = member.args.indexOf('--grpc-port') + 1;
+    member.args = member.args.with(at, String(await freePort()));
+  }
+
+  /** Starts a further process with the options of a service, some of them replaced; the caller ends it. */
+  async startBeside(name: string, flags: Readonly<Record<string, string>>): Promise<MillraceProcess> {
+    const { service, args } = this.#member(name);
+    const ports = { '--grpc-port': '0', '--http-port': '0' };
+    const replaced = Object.entries({ ...ports, ...flags }).reduce<readonly string[]>(
+      (all, [flag, value]) => all.with(all.indexOf(flag) + 1, value),
+      args,
+    );
+    return MillraceProcess.start({ service, args: replaced, logFile: this.logFile(`${name}-beside`) });
   }
 
   /** Kills a service as a power cut would; it stays away until `start`. */
