@@ -9,7 +9,16 @@ import type { ResultColumn, ScalarValue } from '@millrace/values/column-batch';
 /** A piece of fragment SQL: text, or the place where a leaf puts the rows of a table over its partitions. */
 export type SqlPart =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'table'; readonly table: TableDefinition };
+  | { readonly kind: 'table'; readonly table: TableDefinition; readonly filter?: SegmentFilter };
+
+/**
+ * When rows of a table need not be looked at: `predicate` is DuckDB SQL over the smallest and the largest values that a set
+ * of rows has in `columns`, named "min"."c" and "max"."c". Where it is false, no row of the set is in the result.
+ */
+export interface SegmentFilter {
+  readonly columns: readonly string[];
+  readonly predicate: string;
+}
 
 /** Which partitions of a database a fragment or statement needs. */
 export type PartitionSet =

@@ -16,6 +16,12 @@ export const leafGaugeSpecs = {
     name: 'leaf_disk_free_bytes',
     help: 'Bytes that the file system of the data directory still takes',
   },
+  segments: {
+    type: 'gauge',
+    name: 'leaf_segments',
+    help: 'Columnstore segments of queries since the start: read, or skipped because none of their values can match',
+    labels: ['outcome'],
+  },
 } as const satisfies ObservedSpecs;
 
 export function leafGauges(leaf: Leaf, dataDir: string): MetricReaders<typeof leafGaugeSpecs> {
@@ -26,6 +32,13 @@ export function leafGauges(leaf: Leaf, dataDir: string): MetricReaders<typeof le
       return [{ value: Number(partitions.reduce((sum, { bytes }) => sum + bytes, 0n)) }];
     },
     prepared: () => [{ value: leaf.openTransactions().length }],
+    segments: () => {
+      const { read, skipped } = leaf.segmentCounts();
+      return [
+        { value: read, labels: { outcome: 'read' } },
+        { value: skipped, labels: { outcome: 'skipped' } },
+      ];
+    },
     diskFreeBytes: async () => {
       const { bavail, bsize } = await statfs(dataDir);
       return [{ value: bavail * bsize }];

@@ -19,7 +19,7 @@ import {
 } from './partitions/checkpointer.ts';
 import { Partition } from './partitions/partition.ts';
 import { PartitionRepair } from './partitions/partition-repair.ts';
-import type { FragmentPart } from './queries/fragment-sql.ts';
+import type { FragmentPart, SegmentCounts } from './queries/fragment-sql.ts';
 import type { EngineRows } from './queries/overflow.ts';
 import { type Fragment, QueryRunner } from './queries/query-runner.ts';
 import {
@@ -269,6 +269,11 @@ export class Leaf {
   /** Transactions prepared here whose outcome the leaf does not know; none when it is not running. */
   openTransactions(): bigint[] {
     return this.#running?.participants.open() ?? [];
+  }
+
+  /** Segments that queries have read and passed over since the start. */
+  segmentCounts(): Readonly<SegmentCounts> {
+    return this.#running?.queries.segmentCounts ?? { read: 0, skipped: 0 };
   }
 
   /** Resolves when no columnstore maintenance is due. */

@@ -74,6 +74,9 @@ export function queryToProto(query: LeafQuery, types: readonly SqlType[] | undef
 
 function sqlPartToProto(part: SqlPart): ProtoSqlPart {
   return part.kind === 'text'
-    ? { part: { $case: 'text', text: part.text } }
-    : { part: { $case: 'tableId', tableId: part.table.id } };
+    ? { part: { $case: 'text', text: part.text }, segmentFilter: undefined }
+    : {
+        part: { $case: 'tableId', tableId: part.table.id },
+        segmentFilter: part.filter && { ...part.filter, columns: [...part.filter.columns] },
+      };
 }

@@ -36,8 +36,11 @@ export interface BoundColumn extends Typed {
   readonly origin?: { readonly database: string; readonly table: string; readonly column: string };
 }
 
-/** What planning reads out of a call; everything else is only rendered. */
-export type CallOperator = 'and' | '=' | 'in';
+/**
+ * What planning reads out of a call; everything else is only rendered. `ascending` is a conversion of one argument under
+ * which no value comes to lie before a smaller one; NULL stays NULL.
+ */
+export type CallOperator = 'and' | '=' | '<' | '<=' | '>' | '>=' | 'in' | 'ascending';
 
 export interface BoundCall extends Typed {
   readonly kind: 'call';

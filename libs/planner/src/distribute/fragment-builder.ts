@@ -1,17 +1,18 @@
-import type { DatabaseDefinition, TableDefinition } from '@millrace/catalog/definitions';
+import type { DatabaseDefinition } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { ResultColumn } from '@millrace/values/column-batch';
-import type { BoundColumn } from '../bound/bound-expression.ts';
+import type { BoundColumn, BoundExpression } from '../bound/bound-expression.ts';
 import type { BoundQuery, BoundRelation } from '../bound/bound-query.ts';
 import type { Fragment, PartitionSet, PlanNode, SqlPart } from '../plan.ts';
 import { ownColumn } from '../render/render-expression.ts';
 import { type QueryScope, renderQuery } from '../render/render-query.ts';
 import { quoteIdentifier, tableMarker } from '../render/sql-text.ts';
 import type { Placement } from './placement.ts';
+import { segmentFilter } from './segment-filter.ts';
 
 /** Renders what leaves run: tables become places that each leaf fills with its partitions. */
 export class FragmentBuilder implements QueryScope {
-  readonly #tables: TableDefinition[] = [];
+  readonly #tables: Extract<SqlPart, { readonly kind: 'table' }>[] = [];
   #database: DatabaseDefinition | undefined;
 
   column(column: BoundColumn): string {
@@ -22,14 +23,20 @@ export class FragmentBuilder implements QueryScope {
     return renderQuery(query, this);
   }
 
-  relation(relation: BoundRelation): string {
+  relation(relation: BoundRelation, conditions: readonly BoundExpression[]): string {
     const alias = quoteIdentifier(relation.id);
     const { source } = relation;
     switch (source.kind) {
-      case 'table':
+      case 'table': {
         this.#database ??= source.database;
-        this.#tables.push(source.table);
+        const filter = segmentFilter(relation.id, conditions);
+        this.#tables.push({
+          kind: 'table',
+          table: source.table,
+          ...(filter === undefined ? {} : { filter }),
+        });
         return `${tableMarker}${this.#tables.length - 1}${tableMarker} AS ${alias}`;
+      }
       case 'query':
         return `(${renderQuery(source.query, this)}) AS ${alias}`;
       case 'virtual':
@@ -56,7 +63,7 @@ export class FragmentBuilder implements QueryScope {
     return sql.split(tableMarker).flatMap((piece, at): readonly SqlPart[] => {
       if (at % 2 === 0) return piece === '' ? [] : [{ kind: 'text', text: piece }];
       const table = this.#tables[Number(piece)];
-      return table === undefined ? [] : [{ kind: 'table', table }];
+      return table === undefined ? [] : [table];
     });
   }
 }

@@ -129,7 +129,7 @@ export function gatherFragment(
       used.length === 0
         ? [`CAST(1 AS ${duckdbTypeOf(none.type)}) AS "one"`]
         : used.map((column) => `${builder.column(column)} AS ${quoteIdentifier(gatheredName(column))}`),
-    from: renderFrom(piece.from, builder),
+    from: renderFrom(piece.from, builder, piece.filters),
     where: piece.filters.map((filter) => renderExpression(filter, builder)),
     groupBy: undefined,
     having: [],

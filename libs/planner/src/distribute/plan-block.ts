@@ -78,7 +78,7 @@ function planWhole(
   names: readonly string[] | undefined,
 ): BlockPlan {
   const builder = new FragmentBuilder();
-  const from = select.from === undefined ? undefined : renderFrom(select.from, builder);
+  const from = select.from === undefined ? undefined : renderFrom(select.from, builder, select.where);
   const sql = renderSelect(query, select, {
     scope: builder,
     from,
@@ -121,7 +121,7 @@ function planRows(
       ? { ...query, orderBy: [], offset: 0n }
       : { ...query, limit: query.limit + query.offset, offset: 0n };
   const fragmentNames = needsMerge ? undefined : names;
-  const from = select.from === undefined ? undefined : renderFrom(select.from, builder);
+  const from = select.from === undefined ? undefined : renderFrom(select.from, builder, select.where);
   const sql = renderSelect(perLeaf, select, {
     scope: builder,
     from,
@@ -219,7 +219,7 @@ function planTwoPhases(
   const sql = selectSql({
     distinct: false,
     items: items.length === 0 ? ['count(*) AS "p0"'] : items,
-    from: select.from === undefined ? undefined : renderFrom(select.from, builder),
+    from: select.from === undefined ? undefined : renderFrom(select.from, builder, select.where),
     where: select.where.map((condition) => renderExpression(condition, builder)),
     groupBy: keySql.length === 0 ? undefined : keySql.join(', '),
     having: [],

@@ -12,8 +12,8 @@ import { quoteIdentifier } from './sql-text.ts';
 
 /** Renders queries besides expressions: says what a relation of FROM is called. */
 export interface QueryScope extends RenderScope {
-  /** SQL of a relation in FROM, its alias included. */
-  relation(relation: BoundRelation): string;
+  /** SQL of a relation in FROM, its alias included. Rows for which one of `conditions` does not hold do not matter. */
+  relation(relation: BoundRelation, conditions: readonly BoundExpression[]): string;
 }
 
 /** More rows than any table has: LIMIT 18446744073709551615 means all of them. */
@@ -56,7 +56,7 @@ function limitClauses(limit: bigint | undefined, offset: bigint): readonly strin
 export function renderQuery(query: BoundQuery, scope: QueryScope, names?: readonly string[]): string {
   const { body } = query;
   if (body.kind === 'select') {
-    const from = body.from === undefined ? undefined : renderFrom(body.from, scope);
+    const from = body.from === undefined ? undefined : renderFrom(body.from, scope, body.where);
     return renderSelect(query, body, {
       scope,
       from,
@@ -181,9 +181,14 @@ export function joinSql(
   return `(${left} ${joinWords[type]} ${right} ON ${on.length === 0 ? 'TRUE' : on.join(' AND ')})`;
 }
 
-/** A FROM tree whose relations `scope` can reach. */
-export function renderFrom(from: BoundFrom, scope: QueryScope): string {
-  if (from.kind === 'relation') return scope.relation(from);
+/**
+ * A FROM tree whose relations `scope` can reach, of which only rows matter for which all of `where` hold. Such conditions
+ * may be passed down through outer joins: a row made of NULL instead of one that was left out does not meet them either.
+ */
+export function renderFrom(from: BoundFrom, scope: QueryScope, where: readonly BoundExpression[]): string {
+  if (from.kind === 'relation') return scope.relation(from, where);
   const on = from.on.map((predicate) => renderExpression(predicate, scope));
-  return joinSql(from.type, renderFrom(from.left, scope), renderFrom(from.right, scope), on);
+  const conditions = from.type === 'inner' ? [...where, ...from.on] : where;
+  const [left, right] = [renderFrom(from.left, scope, conditions), renderFrom(from.right, scope, conditions)];
+  return joinSql(from.type, left, right, on);
 }

@@ -134,7 +134,7 @@ export function compare(
   const pair = comparable(left, right);
   return call(intType, pair, ([a, b]) => `(${a} ${operator} ${b})`, {
     predicate: true,
-    ...(operator === '=' ? { operator: '=' as const } : {}),
+    ...(operator === '<>' || operator === 'IS NOT DISTINCT FROM' ? {} : { operator }),
     ...(operator === 'IS NOT DISTINCT FROM' ? { nullable: false } : {}),
   });
 }

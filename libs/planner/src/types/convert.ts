@@ -32,6 +32,11 @@ function cast(expression: BoundExpression, type: SqlType, duckdbType = duckdbTyp
   return call(type, [expression], ([x]) => `CAST(${x} AS ${duckdbType})`);
 }
 
+/** A number as a number of another type: rounding keeps the order. */
+function castNumber(number: BoundExpression, type: SqlType): BoundExpression {
+  return call(type, [number], ([x]) => `CAST(${x} AS ${duckdbTypeOf(type)})`, { operator: 'ascending' });
+}
+
 /** A DuckDB BOOLEAN: numbers are true when they are not 0. */
 export function asPredicate(expression: BoundExpression): BoundExpression {
   if (isPredicate(expression)) return expression;
@@ -90,7 +95,7 @@ export function asDouble(expression: BoundExpression): BoundExpression {
   const number = asNumber(expression);
   if (number.type.kind === 'double') return number;
   if (number.kind === 'literal' && number.value !== null) return literal(doubleType, Number(number.value));
-  return cast(number, doubleType);
+  return castNumber(number, doubleType);
 }
 
 /** BIGINT (or BIGINT UNSIGNED when it is one); fractions are rounded. */
@@ -123,7 +128,7 @@ export function asDecimal(expression: BoundExpression, precision: number, scale:
     const shape = decimalShapeOf(number.type);
     if (shape.precision === precision && shape.scale === scale) return number;
   }
-  return cast(number, type);
+  return castNumber(number, type);
 }
 
 /** VARCHAR as MySQL prints the value; BLOB bytes are taken for UTF-8. */
@@ -183,7 +188,7 @@ export function asDatetime(expression: BoundExpression): BoundExpression {
     case 'datetime':
       return value;
     case 'date':
-      return call(datetime6Type, [value], ([x]) => `CAST(${x} AS TIMESTAMP)`);
+      return call(datetime6Type, [value], ([x]) => `CAST(${x} AS TIMESTAMP)`, { operator: 'ascending' });
     case 'text':
     case 'json': {
       const canonical = value.kind === 'literal' ? canonicalDatetime(String(value.value)) : undefined;

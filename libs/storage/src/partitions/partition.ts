@@ -15,7 +15,7 @@ import {
 import { Columnstore, type ColumnstoreOptions } from '../tables/columnstore.ts';
 import { Rowstore } from '../tables/rowstore.ts';
 import type { SegmentMaintenance } from '../tables/segment-maintenance.ts';
-import { manifestDefinition } from '../tables/segment-manifest.ts';
+import { manifestStatements } from '../tables/segment-manifest.ts';
 import type { SegmentReaders } from '../tables/segment-readers.ts';
 import { partitionAlias } from '../tables/table-store.ts';
 import type { RowCounts } from '../transactions/operation.ts';
@@ -259,7 +259,7 @@ function systemTables(alias: string): string[] {
     `CREATE TABLE IF NOT EXISTS ${quoteQualifiedName(alias, 'millrace', 'tables')}
       (table_id UBIGINT NOT NULL, since_version UBIGINT NOT NULL, definition VARCHAR NOT NULL)`,
     appliedDefinition(alias),
-    manifestDefinition(alias),
+    ...manifestStatements(alias),
   ];
 }
 

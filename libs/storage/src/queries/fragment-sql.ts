@@ -4,13 +4,19 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 import type { AnyTable, Partition } from '../partitions/partition.ts';
 import type { TableDefinition } from '../schema/table-definition.ts';
 import { Columnstore } from '../tables/columnstore.ts';
-import { segmentOf, selectSegments } from '../tables/segment-manifest.ts';
+import { type SegmentFilter, selectSegmentFiles } from '../tables/segment-manifest.ts';
 import { columnList } from '../tables/table-store.ts';
 
 /** A piece of fragment SQL: text, or a place for the rows of a table. */
 export type FragmentPart =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'table'; readonly tableId: bigint };
+  | { readonly kind: 'table'; readonly tableId: bigint; readonly filter?: SegmentFilter };
+
+/** Segments that a fragment reads, and those that have no row for it. */
+export interface SegmentCounts {
+  read: number;
+  skipped: number;
+}
 
 /** One table of a fragment: its stores in the partitions to read. */
 export interface FragmentTable {
@@ -48,20 +54,30 @@ export function readsSegments(tables: ReadonlyMap<bigint, FragmentTable>): boole
   return [...tables.values()].some(({ stores }) => stores.some((store) => store instanceof Columnstore));
 }
 
-/** The SQL of a fragment. Reads manifests on `connection`, in the transaction in which the SQL will run. */
+/**
+ * The SQL of a fragment. Reads manifests on `connection`, in the transaction in which the SQL will run, and adds to
+ * `counts`.
+ */
 export async function fragmentSql(
   parts: readonly FragmentPart[],
   tables: ReadonlyMap<bigint, FragmentTable>,
   connection: EngineConnection,
+  counts: SegmentCounts,
 ): Promise<string> {
-  const sources = new Map<bigint, string>();
-  for (const [tableId, table] of tables) sources.set(tableId, await rowsOfTable(table, connection));
-  return parts.map((part) => (part.kind === 'text' ? part.text : (sources.get(part.tableId) ?? ''))).join('');
+  const pieces: string[] = [];
+  for (const part of parts) {
+    const table = part.kind === 'table' ? tables.get(part.tableId) : undefined;
+    if (part.kind === 'text') pieces.push(part.text);
+    else if (table !== undefined) pieces.push(await rowsOfTable(table, part.filter, connection, counts));
+  }
+  return pieces.join('');
 }
 
 async function rowsOfTable(
   { definition, stores }: FragmentTable,
+  filter: SegmentFilter | undefined,
   connection: EngineConnection,
+  counts: SegmentCounts,
 ): Promise<string> {
   const columns = columnList(definition);
   const [only] = stores;
@@ -72,22 +88,29 @@ async function rowsOfTable(
       ? `SELECT ${columns} FROM ${store.hotTable}`
       : `SELECT ${columns} FROM ${store.rowsExpression}`,
   );
-  const paths = await segmentPaths(columnstores, connection);
+  const paths = await segmentPaths(columnstores, filter, connection, counts);
   if (paths.length > 0) selects.push(`SELECT ${columns} FROM ${readParquetExpression(paths)}`);
   return `(${selects.join(' UNION ALL ')})`;
 }
 
-/** The segment files of several partitions of a table, read in one statement. */
-async function segmentPaths(stores: readonly Columnstore[], connection: EngineConnection): Promise<string[]> {
+/** The segment files of several partitions of a table that may have rows to find, looked up in one statement. */
+async function segmentPaths(
+  stores: readonly Columnstore[],
+  filter: SegmentFilter | undefined,
+  connection: EngineConnection,
+  counts: SegmentCounts,
+): Promise<string[]> {
   if (stores.length === 0) return [];
   const selects = stores.map(
-    ({ context: { alias }, definition: { tableId } }, index) =>
-      `SELECT ${index}, * FROM (${selectSegments(alias, tableId)})`,
+    ({ context: { alias }, definition }, index) =>
+      `SELECT ${index}, * FROM (${selectSegmentFiles(alias, definition, filter)})`,
   );
   const paths: string[] = [];
-  for (const [index, ...segment] of await connection.rows(selects.join(' UNION ALL '))) {
+  for (const [index, file, mayMatch] of await connection.rows(selects.join(' UNION ALL '))) {
     const store = stores[Number(index)];
-    if (store !== undefined) paths.push(store.pathOf(segmentOf(segment)));
+    if (mayMatch === 0n) counts.skipped += 1;
+    else if (store !== undefined) paths.push(store.pathOf({ file: String(file) }));
   }
+  counts.read += paths.length;
   return paths.sort();
 }

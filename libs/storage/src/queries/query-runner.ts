@@ -7,7 +7,13 @@ import type { SqlType } from '@millrace/values/sql-type';
 import type { Partition } from '../partitions/partition.ts';
 import type { SegmentReaders } from '../tables/segment-readers.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from './connection-pool.ts';
-import { type FragmentPart, fragmentSql, fragmentTables, readsSegments } from './fragment-sql.ts';
+import {
+  type FragmentPart,
+  fragmentSql,
+  fragmentTables,
+  readsSegments,
+  type SegmentCounts,
+} from './fragment-sql.ts';
 import { type EngineRows, Overflow } from './overflow.ts';
 
 /** A query fragment over partitions of this leaf. */
@@ -29,6 +35,8 @@ const stringCost = 8;
 export class QueryRunner {
   readonly #engine: Engine;
   readonly #pool: ConnectionPool;
+  /** Since the start. */
+  readonly segmentCounts: SegmentCounts = { read: 0, skipped: 0 };
   readonly #readers: SegmentReaders;
   readonly #resultDirectory: string;
   #nextResult = 1;
@@ -125,7 +133,7 @@ export class QueryRunner {
     const needsTransaction = readsSegments(tables);
     try {
       if (needsTransaction) await connection.run('BEGIN TRANSACTION');
-      yield { connection, sql: await fragmentSql(fragment.parts, tables, connection) };
+      yield { connection, sql: await fragmentSql(fragment.parts, tables, connection, this.segmentCounts) };
     } finally {
       if (needsTransaction) await connection.run('ROLLBACK').catch(() => undefined);
       leave();

@@ -94,11 +94,11 @@ export function decisionFromProto(decision: ProtoDecision): Decision {
 }
 
 export function fragmentFromProto({ databaseId, schemaVersion, ordinals, sql }: QueryRequest): QueryFragment {
-  const parts = sql.map(({ part }) => {
+  const parts = sql.map(({ part, segmentFilter: filter }) => {
     if (part === undefined) throw missing('fragment part');
     return part.$case === 'text'
       ? { kind: 'text' as const, text: part.text }
-      : { kind: 'table' as const, tableId: part.tableId };
+      : { kind: 'table' as const, tableId: part.tableId, ...(filter === undefined ? {} : { filter }) };
   });
   return { databaseId, schemaVersion, ordinals, parts };
 }

@@ -11,6 +11,7 @@ import {
   OnDuplicate,
   type QueryRequest,
   ResultFormat,
+  type SqlPart,
   type StageRequest,
 } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { ChannelPool, callClientStream, callServerStream, callUnary } from '@millrace/rpc/client';
@@ -125,10 +126,10 @@ test('a table is made, filled through stage, prepare and decide, and read in bot
   expect(isMillraceError(duplicate, 'DUPLICATE_KEY')).toBe(true);
   await callUnary(client, client.decide, { transactionId: 2n, decision: Decision.ABORT });
 
-  const sql = [
-    { part: { $case: 'text' as const, text: 'SELECT id, u, v FROM ' } },
-    { part: { $case: 'tableId' as const, tableId: 1n } },
-    { part: { $case: 'text' as const, text: ' ORDER BY id' } },
+  const sql: SqlPart[] = [
+    { part: { $case: 'text' as const, text: 'SELECT id, u, v FROM ' }, segmentFilter: undefined },
+    { part: { $case: 'tableId' as const, tableId: 1n }, segmentFilter: undefined },
+    { part: { $case: 'text' as const, text: ' ORDER BY id' }, segmentFilter: undefined },
   ];
   const types = [integer, bigint, text].map(typeToProto);
   const query = { databaseId: 1n, schemaVersion: 1n, ordinals: [], sql, types, batchRows: 0 };
@@ -144,7 +145,10 @@ test('a table is made, filled through stage, prepare and decide, and read in bot
   const few = await gather(query);
   expect(few).toMatchObject({ batchedRows: 2, parquetRows: 0n });
 
-  const cross = { part: { $case: 'text' as const, text: ' CROSS JOIN range(20000) AS r(n)' } };
+  const cross = {
+    part: { $case: 'text' as const, text: ' CROSS JOIN range(20000) AS r(n)' },
+    segmentFilter: undefined,
+  };
   const many = await gather({ ...query, sql: [...sql.slice(0, 2), cross] });
   expect(many.batchedRows).toBeGreaterThan(0);
   expect(many.parquetRows).toBeGreaterThan(0n);

@@ -30,7 +30,6 @@ import {
   type Segment,
   segmentOf,
   selectSegments,
-  sortBounds,
 } from './segment-manifest.ts';
 import type { SegmentReaders } from './segment-readers.ts';
 import { columnList, engineTableName, keysEqual, matches, type TableStore } from './table-store.ts';
@@ -121,7 +120,7 @@ export class Columnstore implements TableStore, KeyedRows {
     return `(${hot} UNION ALL SELECT ${columns} FROM ${source})`;
   }
 
-  pathOf({ file }: Segment): string {
+  pathOf({ file }: Pick<Segment, 'file'>): string {
     return join(this.context.directory, file);
   }
 
@@ -236,13 +235,14 @@ export class Columnstore implements TableStore, KeyedRows {
         throw error;
       },
     );
-    return this.#describe(transaction, path, BigInt(rowCount));
+    return this.#describe(path, BigInt(rowCount));
   }
 
   /** Makes a durable file a segment of the table. */
   async listSegment(transaction: WriteTransaction, segment: Segment): Promise<void> {
-    const { tableId } = this.definition;
-    await transaction.run(insertSegment(this.context.alias, tableId, segment, transaction.transactionId));
+    const { alias } = this.context;
+    const path = this.pathOf(segment);
+    await transaction.run(insertSegment(alias, this.definition, segment, path, transaction.transactionId));
   }
 
   /** A file name that was never used in this directory. */
@@ -259,26 +259,17 @@ export class Columnstore implements TableStore, KeyedRows {
     await link(slicePath, path).catch((error: unknown) => {
       throw fileErrorOf(error, `linking segment ${path}`);
     });
-    await this.listSegment(transaction, await this.#describe(transaction, path, rowCount));
+    await this.listSegment(transaction, await this.#describe(path, rowCount));
     transaction.onCommit(this.context.changed);
   }
 
   /** Syncs a segment file and describes it for the manifest. */
-  async #describe(transaction: WriteTransaction, path: string, rowCount: bigint): Promise<Segment> {
-    const { sortKey } = this.definition;
+  async #describe(path: string, rowCount: bigint): Promise<Segment> {
     await fsyncPath(path).catch((error: unknown) => {
       throw fileErrorOf(error, `writing segment ${path}`);
     });
     await fsyncPath(this.context.directory);
-    const [bounds] =
-      sortKey.length === 0 ? [] : await transaction.rows(sortBounds(sortKey, readParquetExpression([path])));
-    return {
-      file: basename(path),
-      rowCount,
-      bytes: BigInt((await stat(path)).size),
-      sortMin: (bounds?.[0] as string | null | undefined) ?? null,
-      sortMax: (bounds?.[1] as string | null | undefined) ?? null,
-    };
+    return { file: basename(path), rowCount, bytes: BigInt((await stat(path)).size) };
   }
 
   /** Whether a slice can be read as a segment: exactly the table's columns and types, and no NULL where none may be. */

@@ -6,7 +6,7 @@ import type { Segment } from './segment-manifest.ts';
 const options = { segmentRowsTarget: 1_000_000, mergeSegmentsMin: 8 };
 
 function segmentOf(rowCount: number, index: number): Segment {
-  return { file: `${index}.parquet`, rowCount: BigInt(rowCount), bytes: 0n, sortMin: null, sortMax: null };
+  return { file: `${index}.parquet`, rowCount: BigInt(rowCount), bytes: 0n };
 }
 
 describe('the choice of segments to merge', () => {

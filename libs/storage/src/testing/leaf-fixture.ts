@@ -10,6 +10,7 @@ import { rowsOf, type ScalarValue } from '@millrace/values/column-batch';
 import type { SqlType } from '@millrace/values/sql-type';
 import { createLeaf, type Leaf, type LeafOptions } from '../leaf.ts';
 import type { TableDefinition } from '../schema/table-definition.ts';
+import type { SegmentFilter } from '../tables/segment-manifest.ts';
 import type { Operation, RowCounts } from '../transactions/operation.ts';
 import type { Outcome } from '../transactions/participants.ts';
 
@@ -184,10 +185,12 @@ export class LeafFixture {
     types: readonly SqlType[],
     ordinals: readonly number[] = [],
     tableId = 1n,
+    filter?: SegmentFilter,
   ): Promise<ScalarValue[][]> {
     const parts = query.split('$').flatMap((part, index) => {
       const piece = { kind: 'text' as const, text: part };
-      return index === 0 ? [piece] : [{ kind: 'table' as const, tableId }, piece];
+      const table = { kind: 'table' as const, tableId, ...(filter === undefined ? {} : { filter }) };
+      return index === 0 ? [piece] : [table, piece];
     });
     const fragment = { databaseId: 1n, schemaVersion: this.#schemaVersion, ordinals, parts };
     const rows: ScalarValue[][] = [];
