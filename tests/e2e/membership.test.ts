@@ -171,7 +171,7 @@ describe('cluster membership', () => {
         what: 'the leaf refused',
       },
     );
-    expect((await leaves()).filter(({ state }) => state === 'online')).toHaveLength(1);
+    await untilOnline(1);
     await expect(client.rows('SELECT COUNT(*) FROM t')).rejects.toMatchObject(missing);
 
     await client.run(`ADD LEAF root:'unused'@${place}`);

@@ -212,7 +212,9 @@ async function planMembers(
       const aggregatorPort = await via({ from: name, to: 'aggregator', port: grpcPort });
       const advertisedPort = await via({ from: 'any', to: name, port: grpc });
       await add(name, service, [
-        ...['--aggregator', `127.0.0.1:${aggregatorPort}`, '--advertise', `127.0.0.1:${advertisedPort}`],
+        ...['--aggregator', `127.0.0.1:${aggregatorPort}`],
+        // Otherwise it is reached where it listens, also after a move.
+        ...(advertisedPort === grpc ? [] : ['--advertise', `127.0.0.1:${advertisedPort}`]),
         ...httpAndGrpc(http, grpc),
         ...dataDir,
       ]);
