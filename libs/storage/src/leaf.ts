@@ -253,6 +253,11 @@ export class Leaf {
     return this.#repairing(fragment, this.#serving().queries.rows(fragment, signal));
   }
 
+  /** Open partitions, reference copies included. */
+  get partitionCount(): number {
+    return this.#partitions.size;
+  }
+
   async status(): Promise<PartitionStatus[]> {
     const { participants } = this.#open();
     const partitions = [...this.#partitions.values()];
