@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SqlClient } from '../support/sql-client.ts';
+import type { SqlClient } from '../support/sql-client.ts';
 import { GroupLedger } from './id-ledger.ts';
 
 export const rowsPerGroup = 8;
@@ -13,10 +13,9 @@ const retryPauseMs = 200;
  * groups of rows, spread over the partitions, and `counters`, which every update raises all together.
  */
 export class DmlClient {
-  readonly #port: number;
-  readonly #database: string;
-  readonly #stopped = new AbortController();
-  readonly #work: Promise<unknown>[] = [];
+  readonly #connect: () => Promise<SqlClient>;
+  #stopped = new AbortController();
+  #work: Promise<unknown>[] = [];
   readonly ledgers = {
     group_rows: new GroupLedger(rowsPerGroup),
     group_columns: new GroupLedger(rowsPerGroup),
@@ -28,9 +27,8 @@ export class DmlClient {
   /** How often each error was answered. */
   readonly failures = new Map<string, number>();
 
-  constructor(port: number, database: string) {
-    this.#port = port;
-    this.#database = database;
+  constructor(connect: () => Promise<SqlClient>) {
+    this.#connect = connect;
   }
 
   static async createTables(client: SqlClient): Promise<void> {
@@ -43,7 +41,10 @@ export class DmlClient {
     );
   }
 
+  /** Writes and reads until `stop`, after which it may start again. */
   start(): void {
+    this.#stopped = new AbortController();
+    this.#work = [];
     for (const [table, ledger] of Object.entries(this.ledgers)) {
       for (let writer = 0; writer < writersPerTable; writer += 1)
         this.#loop((client) => this.#insert(client, table, ledger, ledger.attempted + 1));
@@ -90,7 +91,7 @@ export class DmlClient {
     const run = async () => {
       while (!signal.aborted) {
         try {
-          await using client = await SqlClient.connect(this.#port, this.#database);
+          await using client = await this.#connect();
           while (!signal.aborted) await step(client);
         } catch (error) {
           // A server that is away, or said that it could not: both are what this test is about.

@@ -21,7 +21,8 @@ const messagesPerRequest = 500;
 export class EventFeed {
   readonly #brokers: string;
   readonly #targets: readonly FeedTarget[];
-  readonly #finishing = new AbortController();
+  readonly #counts = new Map<string, number>();
+  #finishing = new AbortController();
   #work: Promise<(readonly [topic: string, count: number])[]> | undefined;
 
   constructor(brokers: string, targets: readonly FeedTarget[]) {
@@ -29,7 +30,9 @@ export class EventFeed {
     this.#targets = targets;
   }
 
+  /** Begins, or goes on behind what it wrote before `finish`. */
   start(): void {
+    this.#finishing = new AbortController();
     this.#work = Promise.all(this.#targets.map((target) => this.#feed(target)));
     // Reported by `finish`.
     this.#work.catch(() => undefined);
@@ -48,7 +51,7 @@ export class EventFeed {
     const pauseMs = (1_000 * messagesPerRequest) / eventsPerSecond;
     const producer = clientOf(this.#brokers).producer({ allowAutoTopicCreation: false });
     await producer.connect();
-    let count = 0;
+    let count = this.#counts.get(topic) ?? 0;
     try {
       while (!signal.aborted || count < countMin) {
         const messages = Array.from({ length: messagesPerRequest }, (_unused, index) => {
@@ -57,6 +60,7 @@ export class EventFeed {
         });
         await producer.send({ topic, messages });
         count += messages.length;
+        this.#counts.set(topic, count);
         if (!signal.aborted) await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       }
     } finally {

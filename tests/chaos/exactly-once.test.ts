@@ -61,7 +61,7 @@ describe('exactly once, whatever is killed', () => {
     });
     expect(killCount(schedule)).toBeGreaterThanOrEqual(killsMin);
     const feed = new EventFeed(kafka.brokers, targets);
-    const dml = new DmlClient(cluster.mysqlPort, 'chaos');
+    const dml = new DmlClient(() => cluster.connect('chaos'));
     const note = chaosNotes();
     note(`seed ${seed}, ${killCount(schedule)} kills`);
     try {

@@ -7,7 +7,7 @@ import { seededRandom } from '@millrace/testkit/seeded-random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster } from '../support/cluster.ts';
 import { eventColumns, eventFormats } from '../support/events.ts';
-import type { SqlClient } from '../support/sql-client.ts';
+import { SqlClient } from '../support/sql-client.ts';
 import { type ChaosKafka, startChaosKafka } from './chaos-kafka.ts';
 import { chaosNotes, chaosSeed } from './chaos-run.ts';
 import { DmlClient } from './dml-client.ts';
@@ -66,7 +66,7 @@ describe('exactly once, whatever the network does', () => {
 
   it(`survives ${faultCount} faults (seed ${seed})`, { timeout: testTimeoutMs }, async () => {
     const feed = new EventFeed(kafka.brokers, targets);
-    const dml = new DmlClient(clientPort, 'chaos');
+    const dml = new DmlClient(() => SqlClient.connect(clientPort, 'chaos'));
     const note = chaosNotes();
     const schedule = faultSchedule(seededRandom(seed), links.names);
     note(`seed ${seed}, ${links.names.length} links`);

@@ -1,72 +1,11 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DevBroker } from '@millrace/kafka-devbroker/dev-broker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EventFeed } from '../chaos/event-feed.ts';
 import { Cluster } from '../support/cluster.ts';
 import { eventColumns, eventFacts, eventFormats, eventsBetween, expectedFacts } from '../support/events.ts';
 import { untilRows } from '../support/pipelines.ts';
-import { SqlClient } from '../support/sql-client.ts';
-
-/** A query that failed, and with what. */
-interface Failure {
-  readonly sql: string;
-  readonly message: string;
-}
-
-/** Asks all the time, as an application does that repeats a query once. */
-class QueryLoop {
-  asked = 0;
-  readonly repeated: Failure[] = [];
-  readonly failedTwice: Failure[] = [];
-  readonly #port: number;
-  readonly #stop = new AbortController();
-  #ended: Promise<void> | undefined;
-
-  constructor(port: number) {
-    this.#port = port;
-  }
-
-  start(): void {
-    this.#ended = this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#ended;
-  }
-
-  async #run(): Promise<void> {
-    const queries = ['SELECT COUNT(*) FROM by_id', 'SELECT id FROM by_id WHERE id = 7', 'SELECT n FROM r'];
-    let client: SqlClient | undefined;
-    while (!this.#stop.signal.aborted) {
-      const sql = queries[this.asked % queries.length] ?? '';
-      this.asked += 1;
-      for (const failures of [this.repeated, this.failedTwice]) {
-        // An aggregator that restarts is asked again as soon as it takes connections.
-        client ??= await this.#connect();
-        const error: unknown = await client.rows(sql).then(
-          () => undefined,
-          (caught: unknown) => caught,
-        );
-        if (error === undefined) break;
-        failures.push({ sql, message: error instanceof Error ? error.message : String(error) });
-        await client.close();
-        client = undefined;
-      }
-      await sleep(20);
-    }
-    await client?.close();
-  }
-
-  async #connect(): Promise<SqlClient> {
-    for (;;) {
-      const client = await SqlClient.connect(this.#port, 'd').catch(() => undefined);
-      if (client !== undefined) return client;
-      await sleep(50);
-    }
-  }
-}
+import { QueryLoop } from '../support/query-loop.ts';
 
 describe('a rolling restart of every service under load', () => {
   let cluster: Cluster;
@@ -116,7 +55,10 @@ describe('a rolling restart of every service under load', () => {
 
   it('loses nothing, and no query fails twice', async () => {
     const feed = new EventFeed(brokers, [target]);
-    const queries = new QueryLoop(cluster.mysqlPort);
+    const queries = new QueryLoop(
+      () => cluster.connect('d'),
+      ['SELECT COUNT(*) FROM by_id', 'SELECT id FROM by_id WHERE id = 7', 'SELECT n FROM r'],
+    );
     feed.start();
     queries.start();
     for (const name of cluster.names) {

@@ -8,7 +8,7 @@ export class SqlClient implements AsyncDisposable {
     this.#connection = connection;
   }
 
-  static async connect(port: number, database?: string): Promise<SqlClient> {
+  static async connect(port: number, database?: string, password?: string): Promise<SqlClient> {
     const connection = await createConnection({
       host: '127.0.0.1',
       port,
@@ -18,6 +18,7 @@ export class SqlClient implements AsyncDisposable {
       dateStrings: true,
       multipleStatements: false,
       ...(database === undefined ? {} : { database }),
+      ...(password === undefined ? {} : { password }),
     });
     // A server that goes away fails the statement in hand; without one, nobody needs to know.
     connection.on('error', () => {});
