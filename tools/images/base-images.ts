@@ -35,6 +35,14 @@ export async function provideKafkaImage(options: BaseImageOptions): Promise<void
   });
 }
 
+/** The same for the container that cleans up after container tests, under the tag that these want. */
+export async function provideReaperImage(tag: string, options: BaseImageOptions): Promise<void> {
+  await provide(tag, options, async () => {
+    await provideNodeImage({ ...options, offline: true });
+    await runScript(join(root, 'docker/offline/reaper-image.sh'), tag);
+  });
+}
+
 async function provide(
   tag: string,
   { offline, note }: BaseImageOptions,
