@@ -1,6 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
-/** Suites by what they need: nothing, a real Kafka, a cluster, processes to kill. `npm test` runs all in this order. */
+/** Suites by what they need: nothing, a real Kafka, a cluster, containers, processes to kill. `npm test` runs all in this order. */
 const environment = { UV_THREADPOOL_SIZE: '16' };
 const needsKafka = '**/*.kafka.test.ts';
 
@@ -32,6 +32,17 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['tests/{e2e,slt,compat,oracle}/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          env: environment,
+        },
+      },
+      {
+        test: {
+          name: 'cluster',
+          include: ['tests/cluster/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 180_000,

@@ -8,7 +8,7 @@ import { root } from './source-tree.ts';
  * `npm test [-- suite …]`: the suites one after the other, so that heavy ones do not disturb each other, and a closing
  * line with the sums. Exits with 1 when anything failed.
  */
-const suites = ['unit', 'kafka', 'e2e', 'chaos'];
+const suites = ['unit', 'kafka', 'e2e', 'cluster', 'chaos'];
 
 interface Report {
   readonly numPassedTests: number;

@@ -1,0 +1,93 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import { DmlClient } from '../chaos/dml-client.ts';
+import { EventFeed, type FeedTarget } from '../chaos/event-feed.ts';
+import { expectLoadedOnce } from '../chaos/loaded-table.ts';
+import { eventColumns, eventFormats } from '../support/events.ts';
+import { createTopic } from '../support/kafka.ts';
+import { kafkaInside } from './cluster-services.ts';
+import type { ContainerCluster } from './container-cluster.ts';
+
+const targets = [
+  { topic: 'events', partitions: 4, format: 'json', eventsPerSecond: 500, countMin: 0 },
+  { topic: 'transformed', partitions: 4, format: 'json', eventsPerSecond: 500, countMin: 0 },
+] as const satisfies readonly FeedTarget[];
+const loads = [
+  { table: 'by_id', topic: 'events' },
+  { table: 'by_user', topic: 'events' },
+  { table: 'transformed', topic: 'transformed' },
+] as const;
+const settleMs = 500;
+const catchUpMs = 60_000;
+
+/**
+ * Pipelines that load, with and without a transform, into a rowstore and a columnstore, and a client that writes through
+ * SQL, while something happens to the cluster; and the proof that each event and each acknowledged write is there once.
+ */
+export class Workload {
+  readonly #cluster: ContainerCluster;
+  readonly #feed: EventFeed;
+  readonly #dml: DmlClient;
+
+  private constructor(cluster: ContainerCluster) {
+    this.#cluster = cluster;
+    this.#feed = new EventFeed(cluster.brokers, targets);
+    this.#dml = new DmlClient(() => cluster.connect('chaos'));
+  }
+
+  /** @param program path of a transform program that passes text on, as runners see it */
+  static async prepare(cluster: ContainerCluster, program: string): Promise<Workload> {
+    for (const { topic, partitions } of targets) await createTopic(cluster.brokers, topic, partitions);
+    const from = (topic: string) => `LOAD DATA KAFKA '${kafkaInside}/${topic}'`;
+    const { json } = eventFormats;
+    await using client = await cluster.connect();
+    await client.run(
+      'CREATE DATABASE chaos PARTITIONS 6',
+      'USE chaos',
+      `CREATE ROWSTORE TABLE by_id (${eventColumns}, PRIMARY KEY (id))`,
+      `CREATE COLUMNSTORE TABLE by_user (${eventColumns}, SHARD KEY (user_id), SORT KEY (at))`,
+      `CREATE COLUMNSTORE TABLE transformed (${eventColumns}, SHARD KEY (id), SORT KEY (at))`,
+      `CREATE PIPELINE by_id_pipe AS ${from('events')} INTO TABLE by_id ${json}`,
+      `CREATE PIPELINE by_user_pipe AS ${from('events')} INTO TABLE by_user ${json}`,
+      `CREATE PIPELINE transformed_pipe AS ${from('transformed')} WITH TRANSFORM ('file://${program}', '', '') INTO TABLE transformed ${json}`,
+      'START ALL PIPELINES',
+    );
+    await DmlClient.createTables(client);
+    return new Workload(cluster);
+  }
+
+  /**
+   * Runs something while events flow and the client writes, then expects all of it exactly once. Prints when the cluster
+   * was whole again, and when all was loaded.
+   */
+  async during(what: string, happening: () => Promise<void>): Promise<void> {
+    const startMs = performance.now();
+    const elapsed = () => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
+    let wholeAfter = '';
+    this.#feed.start();
+    this.#dml.start();
+    let written: ReadonlyMap<string, number>;
+    try {
+      await sleep(settleMs);
+      await happening();
+      await this.#cluster.untilWhole();
+      wholeAfter = elapsed();
+      await sleep(settleMs);
+    } finally {
+      written = await this.#feed.finish();
+      await this.#dml.stop();
+    }
+    await using client = await this.#cluster.connect('chaos');
+    const writtenAfter = elapsed();
+    for (const { table, topic } of loads)
+      await expectLoadedOnce(client, { table, count: written.get(topic) ?? 0, timeoutMs: catchUpMs });
+    expect(await this.#dml.check(client)).toEqual([]);
+    process.stdout.write(
+      `${what}: whole after ${wholeAfter}, all written after ${writtenAfter}, all there after ${elapsed()}\n`,
+    );
+  }
+
+  summary(): string {
+    return this.#dml.summary();
+  }
+}
