@@ -1,15 +1,12 @@
-import type {
-  BatchPartitionRecord,
-  BatchRecord,
-  PipelineCursor,
-  PipelineRecord,
-} from '@millrace/catalog/definitions';
+import type { BatchRecord, PipelineCursor, PipelineRecord } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { sleep } from '@millrace/runtime/backoff';
 import { assignRanges, rendezvous } from './batch/assign-ranges.ts';
 import { type BatchEvent, type BatchStep, isFinal, nextStep } from './batch/batch-state.ts';
 import { failurePolicyOf, retryDelayMs } from './batch/failure-policy.ts';
-import type { ErrorLog } from './error-log.ts';
+import { isAboutRows, loadFailure } from './batch/load-failure.ts';
+import { partitionRecord } from './batch/partition-record.ts';
+import type { ErrorLog, FailedBatch } from './error-log.ts';
 import type { RunnerContext } from './pipeline-runner.ts';
 import type { PipelineSpec } from './pipeline-spec.ts';
 import type {
@@ -36,7 +33,8 @@ export type BatchResult =
   | { readonly kind: 'succeeded'; readonly rowsWritten: bigint; readonly seconds: number }
   /** STOP_ON_ERROR OFF: the bad source partition was passed over. */
   | { readonly kind: 'skipped'; readonly rowsWritten: 0n; readonly seconds: number }
-  | { readonly kind: 'failed'; readonly error: unknown }
+  /** `apart`: STOP_ON_ERROR OFF, but which source partition is bad shows only when each is loaded by itself. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly apart: boolean }
   | { readonly kind: 'canceled' };
 
 interface Target {
@@ -107,7 +105,10 @@ export class BatchRunner {
         // A cluster fault that goes on is recorded once; attempts are recorded each.
         const sourcePartition = policy !== 'wait' || waits === 1 ? this.#recordError(error) : null;
         if (policy === 'stop' || counted >= this.#order.spec.attemptsMax) {
-          result = this.#giveUp(error, policy === 'stop' ? null : sourcePartition);
+          result = this.#giveUp(
+            error,
+            policy === 'stop' ? null : (sourcePartition ?? this.#onlyPartition(error)),
+          );
           break;
         }
         this.#advance('attemptFailed');
@@ -131,7 +132,12 @@ export class BatchRunner {
   }
 
   #recordError(error: unknown): string | null {
-    return this.#errors.record(error, { batchId: this.#batchId, ranges: this.#order.ranges });
+    return this.#errors.record(error, this.#failedBatch());
+  }
+
+  #failedBatch(): FailedBatch {
+    const { spec, ranges } = this.#order;
+    return { batchId: this.#batchId, topic: spec.source.topic, ranges };
   }
 
   /** Extracts, stages and loads once; resolves to the rows written. */
@@ -148,7 +154,11 @@ export class BatchRunner {
       throw error;
     }
     this.#advance('extracted');
-    return this.#load(transactionId, report, participants, signal);
+    try {
+      return await this.#load(transactionId, report, participants, signal);
+    } catch (error) {
+      throw loadFailure(error, this.#order.spec.source.topic, this.#order.ranges);
+    }
   }
 
   async #extract(transactionId: bigint, signal: AbortSignal): Promise<ExtractReport> {
@@ -267,6 +277,8 @@ export class BatchRunner {
     const unique = table.keys.some((key) => key.kind !== 'index');
     const ordinals = [...new Set(participants.map(({ ordinal }) => ordinal))];
     let rowsWritten = 0n;
+    // Every copy of a reference table reports the same rows.
+    const copies = table.reference && participants.length > 0 ? BigInt(participants.length) : 1n;
     await this.#context.transactions.run({
       transactionId,
       schemaVersion: spec.database.schemaVersion,
@@ -277,10 +289,10 @@ export class BatchRunner {
       })),
       participants,
       alongDecision: (votes) => {
-        rowsWritten = votes.reduce((sum, vote) => sum + vote.affectedRows, 0n);
-        // Every copy of a reference table reports the same rows.
-        if (table.reference && participants.length > 0) rowsWritten /= BigInt(participants.length);
+        rowsWritten = votes.reduce((sum, vote) => sum + vote.affectedRows, 0n) / copies;
         this.#saveSuccess(report, rowsWritten);
+        const skippedRows = votes.reduce((sum, vote) => sum + vote.skippedRows, 0n) / copies;
+        if (skippedRows > 0n) this.#errors.recordSkipped(skippedRows, this.#failedBatch());
       },
       lockWaitMs,
       signal,
@@ -311,15 +323,26 @@ export class BatchRunner {
     catalog.pipelines.saveCursors(record.id, cursors);
     this.#save('Succeeded', rowsWritten, report.ranges);
     this.#extractedBytes = report.ranges.reduce((sum, range) => sum + range.bytes, 0n);
-    this.#errors.recordWarnings(report.warnings, { batchId: this.#batchId, ranges });
+    this.#errors.recordWarnings(report.warnings, this.#failedBatch());
+  }
+
+  /** Rows that leaves do not take name no source partition; with one in the batch it is clear. */
+  #onlyPartition(error: unknown): string | null {
+    const [range, ...others] = this.#order.ranges;
+    return others.length === 0 && this.#rowsRefused(error) ? (range?.sourcePartition ?? null) : null;
+  }
+
+  #rowsRefused(error: unknown): boolean {
+    return this.#step === 'loading' && isAboutRows(error);
   }
 
   #giveUp(error: unknown, sourcePartition: string | null): BatchResult {
     const { spec, record, ranges } = this.#order;
     const range = ranges.find((each) => each.sourcePartition === sourcePartition);
     if (spec.stopOnError || range === undefined) {
+      const apart = !spec.stopOnError && ranges.length > 1 && this.#rowsRefused(error);
       this.#advance('exhausted');
-      return { kind: 'failed', error };
+      return { kind: 'failed', error, apart };
     }
     this.#advance('skip');
     const { catalog, clock } = this.#context;
@@ -383,24 +406,4 @@ function groupSlices(slices: readonly StagedSliceReport[]): Map<string, StagedSl
     else group.push(slice);
   }
   return groups;
-}
-
-function partitionRecord(
-  state: BatchRecord['state'],
-  range: SourceRangeSpec,
-  reports: readonly RangeReport[],
-): BatchPartitionRecord {
-  const report = reports.find((each) => each.sourcePartition === range.sourcePartition);
-  return {
-    sourcePartition: range.sourcePartition,
-    earliestOffset: range.beginOffset,
-    latestOffset: range.endOffset,
-    state: state === 'Succeeded' || state === 'In Progress' || state === 'Failed' ? state : null,
-    parsedRows: report?.rows ?? null,
-    extractedBytes: report?.bytes ?? null,
-    transformedBytes: report === undefined || report.transformedBytes === 0n ? null : report.transformedBytes,
-    seconds: report?.seconds ?? null,
-    host: null,
-    port: null,
-  };
 }

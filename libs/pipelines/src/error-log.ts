@@ -1,7 +1,9 @@
 import type { CatalogStore } from '@millrace/catalog/catalog-store';
 import type { PipelineErrorRecord } from '@millrace/catalog/definitions';
+import { type ErrorCode, errorCodes } from '@millrace/errors/codes';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
+import { rangesText } from './batch/load-failure.ts';
 import type { PipelineMetrics } from './metrics.ts';
 import type { Clock, ExtractorClients, RowWarningReport, SourceRangeSpec } from './ports.ts';
 
@@ -11,6 +13,7 @@ const errorsMax = 10_000;
 /** The batch that an error belongs to. */
 export interface FailedBatch {
   readonly batchId: bigint;
+  readonly topic: string;
   readonly ranges: readonly SourceRangeSpec[];
 }
 
@@ -84,7 +87,7 @@ export class ErrorLog {
         pipelineId: this.#pipeline.id,
         at,
         type: 'Warning',
-        code: new MillraceError('ROW_PARSE', '').mysqlNumber,
+        code: mysqlNumberOf(warning.code),
         message: warning.message,
         kind: 'Load',
         stdError: null,
@@ -94,6 +97,25 @@ export class ErrorLog {
       }),
     );
     if (rows.length > 0) this.#add(rows);
+  }
+
+  /** Records that leaves left out rows whose keys exist. Call inside the transaction that decides the batch. */
+  recordSkipped(rows: bigint, batch: FailedBatch): void {
+    const { topic } = batch;
+    this.#add([
+      {
+        pipelineId: this.#pipeline.id,
+        at: this.#context.clock.nowSeconds(),
+        type: 'Warning',
+        code: errorCodes.DUPLICATE_KEY.mysqlNumber,
+        message: `${rangesText(topic, batch.ranges)}: ${rows} rows with a duplicate key were left out`,
+        kind: 'Load',
+        stdError: null,
+        loadDataLine: null,
+        loadDataLineNumber: null,
+        ...this.#place(batch, null),
+      },
+    ]);
   }
 
   #add(rows: readonly Omit<PipelineErrorRecord, 'errorId'>[]): void {
@@ -109,10 +131,12 @@ export class ErrorLog {
     PipelineErrorRecord,
     'batchId' | 'sourcePartition' | 'earliestOffset' | 'latestOffset' | 'host' | 'port' | 'partition'
   > {
-    const range = batch?.ranges.find((each) => each.sourcePartition === sourcePartition);
+    const ranges = batch?.ranges ?? [];
+    const named = ranges.find((each) => each.sourcePartition === sourcePartition);
+    const range = named ?? (ranges.length === 1 ? ranges[0] : undefined);
     return {
       batchId: batch?.batchId ?? null,
-      sourcePartition,
+      sourcePartition: range?.sourcePartition ?? sourcePartition,
       earliestOffset: range?.beginOffset ?? null,
       latestOffset: range?.endOffset ?? null,
       host: null,
@@ -120,6 +144,11 @@ export class ErrorLog {
       partition: null,
     };
   }
+}
+
+/** The extractor sends the code's name; one of a newer extractor may be unknown here. */
+function mysqlNumberOf(code: string): number {
+  return code in errorCodes ? errorCodes[code as ErrorCode].mysqlNumber : errorCodes.ROW_PARSE.mysqlNumber;
 }
 
 function messageOf(error: unknown): string {

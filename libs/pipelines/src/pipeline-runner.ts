@@ -66,6 +66,10 @@ export class PipelineRunner {
   readonly #labels: { readonly database: string; readonly pipeline: string };
   readonly #errors: ErrorLog;
   #batchOffsetsMax = batchSizeDefaults.offsetsStart;
+  /** What is left of a failed batch whose source partitions are tried one by one. */
+  #apart: NextBatch[] = [];
+  /** Where a run until caught up ends, by source partition: what comes while it runs is left to the next. */
+  #goal: ReadonlyMap<string, bigint> | undefined;
 
   constructor(context: RunnerContext, pipeline: ErrorLogPipeline) {
     this.#context = context;
@@ -88,7 +92,11 @@ export class PipelineRunner {
         const order = { record, spec, databaseName, ranges, available };
         const result = await new BatchRunner(this.#context, this.#errors, order).run(options.signal);
         if (result.kind === 'canceled') break;
-        if (result.kind === 'failed') return { batches, rowsWritten, error: result.error };
+        if (result.kind === 'failed') {
+          if (!result.apart) return { batches, rowsWritten, error: result.error };
+          this.#apart = ranges.map((range) => ({ ranges: [range], available }));
+          continue;
+        }
         this.#reportLag(available);
         batches += 1n;
         rowsWritten += result.rowsWritten;
@@ -123,14 +131,33 @@ export class PipelineRunner {
   ): Promise<NextBatch | null> {
     const unfinished = this.#unfinishedBatch(record);
     if (unfinished !== undefined) return { ranges: rangesOf(unfinished), available: [] };
+    const apart = this.#apart.shift();
+    if (apart !== undefined) return apart;
     const cursors = this.#context.catalog.pipelines.cursors(record.id);
     const available = await this.#describe(spec, cursors, options);
     this.#reportLag(available);
-    const ranges = this.#plan(spec, cursors, available);
+    const wanted = options.untilCaughtUp ? this.#upToGoal(cursors, available) : available;
+    const ranges = this.#plan(spec, cursors, wanted);
     if (ranges.length > 0) return { ranges, available };
     if (options.untilCaughtUp) return null;
     if (spec.batchIntervalMs > 0) await sleep(spec.batchIntervalMs, options.signal);
     return { ranges, available };
+  }
+
+  /** What the source had when this run first looked, of what it has now. */
+  #upToGoal(
+    cursors: readonly PipelineCursor[],
+    available: readonly SourcePartitionState[],
+  ): readonly SourcePartitionState[] {
+    this.#goal ??= new Map(available.map((each) => [each.sourcePartition, each.latestOffset]));
+    const goal = this.#goal;
+    const offsets = new Map(cursors.map((cursor) => [cursor.sourcePartition, cursor.cursorOffset]));
+    return available.map((partition) => {
+      const { sourcePartition, earliestOffset, latestOffset } = partition;
+      // Never before the cursor, so that one beyond what the source has still shows as such.
+      const end = larger(goal.get(sourcePartition) ?? 0n, offsets.get(sourcePartition) ?? earliestOffset);
+      return { ...partition, latestOffset: end < latestOffset ? end : latestOffset };
+    });
   }
 
   #reportLag(available: readonly SourcePartitionState[]): void {
@@ -222,4 +249,8 @@ function rangesOf(batch: BatchRecord): SourceRangeSpec[] {
     beginOffset: earliestOffset,
     endOffset: latestOffset,
   }));
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }

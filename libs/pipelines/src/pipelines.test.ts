@@ -1,190 +1,31 @@
 import { CatalogStore } from '@millrace/catalog/catalog-store';
-import type { TableDefinition } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
-import type { BindContext } from '@millrace/planner/bind-context';
-import { silentLogger } from '@millrace/runtime/logger';
 import type { AlterPipeline } from '@millrace/sql/ast/alter-pipeline';
 import type { CreatePipeline } from '@millrace/sql/ast/create-pipeline';
 import { parseStatement } from '@millrace/sql/parse';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Pipelines } from './pipelines.ts';
-import type {
-  ExtractFailure,
-  ExtractOrder,
-  ExtractReport,
-  LoadRequest,
-  SourcePartitionState,
-} from './ports.ts';
-
-const never = new AbortController().signal;
-
-function node(nodeId: string, address: string, gone = never) {
-  return { nodeId, address, capacity: 1, leaving: gone, gone };
-}
-
-/** A source, extractor and leaves in memory: what is committed is what `loaded` holds. */
-class FakeCluster {
-  partitions: SourcePartitionState[] = [{ sourcePartition: '0', earliestOffset: 0n, latestOffset: 10n }];
-  /** Thrown by the next extractions, oldest first. */
-  readonly extractFailures: unknown[] = [];
-  readonly loadFailures: unknown[] = [];
-  readonly loaded: string[] = [];
-  readonly orders: ExtractOrder[] = [];
-  abandoned = 0;
-  extractorOnline = true;
-  extractors = [node('e', 'extractor:1')];
-  /** Extraction at this address never ends by itself. */
-  hangingAddress = '';
-  leafAddress = 'leaf:1';
-  nowSeconds = () => Date.now() / 1000;
-  /** Called once in the middle of the next call. */
-  duringDescribe: (() => void) | undefined;
-  duringExtract: (() => void) | undefined;
-  readonly waitsMs: number[] = [];
-  failure: ExtractFailure | undefined;
-  #transactions = 0n;
-
-  async describe(
-    _address: string,
-    request: { cursors: readonly { sourcePartition: string; offset: bigint }[]; waitMs: number },
-    signal: AbortSignal,
-  ) {
-    this.waitsMs.push(request.waitMs);
-    const happens = this.duringDescribe;
-    this.duringDescribe = undefined;
-    happens?.();
-    const cursors = new Map(request.cursors.map(({ sourcePartition, offset }) => [sourcePartition, offset]));
-    const caughtUp = this.partitions.every(
-      (each) => (cursors.get(each.sourcePartition) ?? each.earliestOffset) === each.latestOffset,
-    );
-    if (caughtUp && request.waitMs > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 5);
-        signal.addEventListener('abort', () => resolve(clearTimeout(timer)), { once: true });
-      });
-    }
-    signal.throwIfAborted();
-    return this.partitions;
-  }
-
-  async extract(address: string, order: ExtractOrder, signal: AbortSignal): Promise<ExtractReport> {
-    this.orders.push(order);
-    if (address === this.hangingAddress) {
-      await new Promise((_resolve, reject) =>
-        signal.addEventListener('abort', () => reject(new MillraceError('QUERY_KILLED', 'cancelled')), {
-          once: true,
-        }),
-      );
-    }
-    const failure = this.extractFailures.shift();
-    if (failure !== undefined) throw failure;
-    const leafAddress = order.targets[0]?.leafAddress ?? '';
-    this.duringExtract?.();
-    this.duringExtract = undefined;
-    const slices = order.ranges.map((range, at) => ({
-      ordinal: 0,
-      leafAddress,
-      slice: `${order.slicePrefix}-${at}:${range.sourcePartition}:${range.beginOffset}-${range.endOffset}`,
-      rows: range.endOffset - range.beginOffset,
-    }));
-    const ranges = order.ranges.map((range) => {
-      const rows = range.endOffset - range.beginOffset;
-      return { ...range, records: rows, bytes: rows * 10n, transformedBytes: 0n, rows, seconds: 0.01 };
-    });
-    return { slices, ranges, warnings: [] };
-  }
-
-  preview = async () => [[1n]];
-
-  failureOf = () => this.failure;
-
-  begin = () => {
-    this.#transactions += 1n;
-    return this.#transactions;
-  };
-
-  abandon = async () => {
-    this.abandoned += 1;
-  };
-
-  run = async (request: LoadRequest) => {
-    const failure = this.loadFailures.shift();
-    if (failure !== undefined) throw failure;
-    const slices = request.participants.flatMap(({ operations }) =>
-      operations.map(({ slice }) => slice.split(':').slice(1).join(':')),
-    );
-    request.alongDecision(request.participants.map(() => ({ affectedRows: 10n, skippedRows: 0n })));
-    this.loaded.push(...slices);
-  };
-}
-
-const table: Omit<TableDefinition, 'id'> = {
-  name: 't',
-  storage: 'rowstore',
-  reference: false,
-  columns: [{ name: 'a', type: { kind: 'int', unsigned: false }, nullable: true }],
-  keys: [],
-  shardKey: ['a'],
-  sortKey: [],
-};
+import type { Pipelines } from './pipelines.ts';
+import { FakeCluster, fakePipelines, node, RecordedMetrics, table } from './testing/fake-cluster.ts';
 
 describe('Pipelines', () => {
   let catalog: CatalogStore;
   let cluster: FakeCluster;
   let pipelines: Pipelines;
-  /** What the metrics add up to. */
-  const recorded = new Map<string, number>();
-  const lags: number[] = [];
+  let metrics: RecordedMetrics;
 
   beforeEach(() => {
-    recorded.clear();
-    lags.length = 0;
+    metrics = new RecordedMetrics();
     catalog = new CatalogStore(':memory:');
     catalog.schema.createDatabase('d', ['leaf-1']);
     catalog.schema.createTable('d', table);
     cluster = new FakeCluster();
-    pipelines = build();
+    pipelines = fakePipelines(catalog, cluster, metrics);
   });
 
   afterEach(async () => {
     await pipelines.shutdown();
     catalog.close();
   });
-
-  function build(): Pipelines {
-    const count = (name: string) => (value: number) => {
-      recorded.set(name, (recorded.get(name) ?? 0) + value);
-    };
-    const lag = (value: number) => void lags.push(value);
-    const context = {
-      database: 'd',
-      catalog: catalog.schema,
-      parameters: [],
-      now: '2026-01-01 00:00:00.000000',
-    };
-    return new Pipelines({
-      catalog,
-      bindContext: () => context as unknown as BindContext,
-      transactions: cluster,
-      extractors: cluster,
-      nodes: {
-        extractors: () => (cluster.extractorOnline ? cluster.extractors : []),
-        runners: () => [],
-        leaves: () => [node('leaf-1', cluster.leafAddress)],
-      },
-      clock: { nowSeconds: () => cluster.nowSeconds(), monotonicSeconds: () => performance.now() / 1000 },
-      sourceDelayMs: () => 1,
-      logger: silentLogger,
-      metrics: {
-        batches: count('batches'),
-        rows: count('rows'),
-        bytes: count('bytes'),
-        batchSeconds: count('batchSeconds'),
-        lag,
-        errors: count('errors'),
-      },
-    });
-  }
 
   async function create(options = '', verb = 'CREATE', force = ''): Promise<void> {
     const text = `${verb} PIPELINE p ${force} AS LOAD DATA KAFKA 'b:9092/topic' ${options} INTO TABLE t FORMAT JSON (a <- a)`;
@@ -314,9 +155,9 @@ describe('Pipelines', () => {
     await create();
     cluster.extractFailures.push(new MillraceError('ROW_PARSE', 'bad'));
     await foreground();
-    expect(Object.fromEntries(recorded)).toMatchObject({ rows: 10, bytes: 100, errors: 1 });
+    expect(Object.fromEntries(metrics.sums)).toMatchObject({ rows: 10, bytes: 100, errors: 1 });
     // Seen before the batch, after it, and when nothing is left.
-    expect(lags).toEqual([10, 0, 0]);
+    expect(metrics.lags).toEqual([10, 0, 0]);
   });
 
   it('survives the loss of its database', async () => {
@@ -365,7 +206,7 @@ describe('Pipelines', () => {
   it('does not resume what ran for a session that has gone with the process', async () => {
     await create();
     catalog.pipelines.setRunningInForeground(pipelines.find('d', 'p').id);
-    pipelines = build();
+    pipelines = fakePipelines(catalog, cluster, metrics);
     pipelines.resume();
     expect([state(), cluster.orders]).toEqual(['Stopped', []]);
   });
@@ -427,7 +268,7 @@ describe('Pipelines', () => {
       10,
     );
     catalog.pipelines.setState(id, 'Running');
-    pipelines = build();
+    pipelines = fakePipelines(catalog, cluster, metrics);
     pipelines.resume();
     await until(() => cursors()[0] === 10n);
     expect(cluster.loaded).toEqual(['0:0-4', '0:4-10']);
@@ -471,6 +312,35 @@ describe('Pipelines', () => {
     await create('MAX_OFFSETS_PER_BATCH_PARTITION 3');
     await foreground(2n);
     expect([cluster.loaded, state()]).toEqual([['0:0-3', '0:3-6'], 'Stopped']);
+  });
+
+  it('ends in the foreground with what there was at the start, however much comes', async () => {
+    await create('MAX_PARTITIONS_PER_BATCH 1');
+    const has = (latestOffset: bigint) => {
+      cluster.partitions = ['0', '1'].map((sourcePartition) => ({
+        sourcePartition,
+        earliestOffset: 0n,
+        latestOffset: sourcePartition === '0' ? latestOffset : 5n,
+      }));
+    };
+    has(10n);
+    cluster.duringExtract = () => has(20n);
+    await foreground();
+    expect(cluster.loaded).toEqual(['0:0-10', '1:0-5']);
+    await foreground();
+    expect(cluster.loaded).toEqual(['0:0-10', '1:0-5', '0:10-20']);
+  });
+
+  it('keeps its position when it is replaced, but begins anew with another topic', async () => {
+    await create();
+    await foreground();
+    await create('BATCH_INTERVAL 5', 'CREATE OR REPLACE');
+    expect(cursors()).toEqual([10n]);
+    const text = `CREATE OR REPLACE PIPELINE p AS LOAD DATA KAFKA 'b:9092/other' INTO TABLE t FORMAT JSON (a <- a)`;
+    await pipelines.create('d', parseStatement(text).statement as CreatePipeline, AbortSignal.timeout(5_000));
+    expect(cursors()).toEqual([]);
+    await foreground();
+    expect(cluster.loaded).toEqual(['0:0-10', '0:0-10']);
   });
 
   it('refuses what the state does not allow', async () => {

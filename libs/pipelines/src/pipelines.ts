@@ -10,6 +10,7 @@ import { rendezvous } from './batch/assign-ranges.ts';
 import { planRanges } from './batch/batch-plan.ts';
 import { batchesKept } from './batch-runner.ts';
 import { PipelineRunner, type RunnerContext, type RunResult } from './pipeline-runner.ts';
+import { readPipelineSource } from './pipeline-source.ts';
 import { bindPipeline, definitionOf, type PipelineSpec } from './pipeline-spec.ts';
 import { untilLost } from './until-lost.ts';
 
@@ -86,7 +87,8 @@ export class Pipelines {
 
   /**
    * Stores a definition after checking it against the schema and, unless FORCE, against the source. Resolves to false
-   * when IF NOT EXISTS found one. OR REPLACE keeps the position of the pipeline, which must not be running.
+   * when IF NOT EXISTS found one. OR REPLACE keeps the position of the pipeline, which must not be running, unless the
+   * topic changes: offsets of another topic would pass over what this one holds.
    */
   async create(databaseName: string, definition: CreatePipeline, signal: AbortSignal): Promise<boolean> {
     if (!this.#mayCreate(databaseName, definition)) return false;
@@ -102,7 +104,11 @@ export class Pipelines {
     const definitionSql = printStatement({ ...definition, orReplace: false, ifNotExists: false });
     const alteredAt = clock.nowSeconds();
     if (existing !== undefined) {
-      catalog.transaction(() => this.#change(existing, definitionSql, alteredAt));
+      const sameTopic = readPipelineSource(definitionOf(existing).source).topic === spec.source.topic;
+      catalog.transaction(() => {
+        this.#change(existing, definitionSql, alteredAt);
+        if (!sameTopic) catalog.pipelines.deleteCursors(existing.id);
+      });
     } else {
       catalog.pipelines.createPipeline({
         id: catalog.schema.nextId('pipeline'),
