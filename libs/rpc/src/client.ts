@@ -75,7 +75,7 @@ export function callUnary<Request, Response>(
     const call = method.call(client, request, new Metadata(), optionsOf(settings), (error, response) => {
       release();
       if (error === null) resolve(response);
-      else reject(errorFromStatus(error, peerOf(client)));
+      else reject(errorFromStatus(error, peerOf(client), settings.signal?.aborted));
     });
     const release = cancelOnAbort(settings.signal, call);
   });
@@ -104,7 +104,7 @@ async function* responsesOf<Response>(
     ended = true;
   } catch (error) {
     ended = true;
-    throw errorFromStatus(error, peerOf(client));
+    throw errorFromStatus(error, peerOf(client), signal?.aborted);
   } finally {
     release();
     if (!ended) call.cancel();
@@ -123,7 +123,7 @@ export function callClientStream<Request, Response>(
     const call = method.call(client, new Metadata(), optionsOf(settings), (error, response) => {
       release();
       if (error === null) resolve(response);
-      else reject(failure ?? errorFromStatus(error, peerOf(client)));
+      else reject(failure ?? errorFromStatus(error, peerOf(client), settings.signal?.aborted));
     });
     const release = cancelOnAbort(settings.signal, call);
     sendAll(call, requests).catch((error: unknown) => {

@@ -120,11 +120,15 @@ function trailersOf(error: unknown): Metadata {
   return found?.clone() ?? new Metadata();
 }
 
-/** Error codes for calls that failed without an {@link ErrorDetail}: the peer is gone, not ours, or the call ended. */
-function codeOfBareStatus(code: Status): ErrorCode {
+/**
+ * Error codes for calls that failed without an {@link ErrorDetail}: the peer is gone, not ours, or the call ended. A
+ * connection that breaks in the middle of a call shows as unavailable, as cancelled although nobody here cancelled, or as
+ * an "internal" reset of the stream, by what the transport saw first.
+ */
+function codeOfBareStatus({ code, details }: ServiceError, cancelled: boolean): ErrorCode {
   switch (code) {
     case Status.CANCELLED:
-      return 'QUERY_KILLED';
+      return cancelled ? 'QUERY_KILLED' : 'PEER_UNAVAILABLE';
     case Status.DEADLINE_EXCEEDED:
       return 'DEADLINE_EXCEEDED';
     case Status.RESOURCE_EXHAUSTED:
@@ -133,6 +137,8 @@ function codeOfBareStatus(code: Status): ErrorCode {
       return 'PEER_UNAVAILABLE';
     case Status.UNAUTHENTICATED:
       return 'ACCESS_DENIED';
+    case Status.INTERNAL:
+      return details.startsWith('Received RST_STREAM') ? 'PEER_UNAVAILABLE' : 'INTERNAL';
     default:
       return 'INTERNAL';
   }
@@ -153,8 +159,11 @@ function detailOf(error: ServiceError): ErrorDetail | undefined {
   }
 }
 
-/** Rebuilds the error of the peer from a failed call. `peer` names whom was called, for errors without details. */
-export function errorFromStatus(error: unknown, peer: string): Error {
+/**
+ * Rebuilds the error of the peer from a failed call. `peer` names whom was called, for errors without details;
+ * `cancelled`: this side has cancelled the call.
+ */
+export function errorFromStatus(error: unknown, peer: string, cancelled = false): Error {
   if (!isServiceError(error)) return error instanceof Error ? error : new Error(String(error));
   const detail = detailOf(error);
   let known: MillraceError;
@@ -166,9 +175,13 @@ export function errorFromStatus(error: unknown, peer: string): Error {
     });
     origins.set(known, detail.origin);
   } else {
-    known = new MillraceError(codeOfBareStatus(error.code), `call to ${peer} failed: ${error.details}`, {
-      cause: error,
-    });
+    known = new MillraceError(
+      codeOfBareStatus(error, cancelled),
+      `call to ${peer} failed: ${error.details}`,
+      {
+        cause: error,
+      },
+    );
     origins.set(known, peer);
   }
   trailers.set(known, error.metadata);

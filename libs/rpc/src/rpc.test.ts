@@ -168,6 +168,34 @@ describe('a call over a real channel', () => {
     expect(errorFromStatus(status, 'leaf:1')).toMatchObject({ code: 'PEER_UNAVAILABLE' });
   });
 
+  it('takes a connection that breaks within a call for a peer that is away, whatever it shows as', () => {
+    const broken = [
+      [1, 'Call cancelled'],
+      [13, 'Received RST_STREAM with code 2 triggered by internal client error: write EPIPE'],
+      [13, 'Received RST_STREAM with code 0 (Call ended without gRPC status)'],
+      [14, 'Connection dropped'],
+    ] as const;
+    for (const [code, details] of broken) {
+      const status = Object.assign(new Error('x'), { code, details, metadata: new Metadata() });
+      expect(errorFromStatus(status, 'leaf:1'), details).toMatchObject({ code: 'PEER_UNAVAILABLE' });
+    }
+    const bug = { code: 13, details: 'Request message serialization failure', metadata: new Metadata() };
+    expect(errorFromStatus(Object.assign(new Error('x'), bug), 'leaf:1')).toMatchObject({ code: 'INTERNAL' });
+    const cancelled = { code: 1, details: 'Call cancelled', metadata: new Metadata() };
+    const error = errorFromStatus(Object.assign(new Error('x'), cancelled), 'leaf:1', true);
+    expect(error).toMatchObject({ code: 'QUERY_KILLED' });
+  });
+
+  it('names a peer that ends in the middle of an answer', async () => {
+    const reading = (async () => {
+      for await (const _response of callServerStream(client, client.query, queryRequest)) server.stop();
+    })();
+    await expect(reading).rejects.toMatchObject({
+      code: 'PEER_UNAVAILABLE',
+      message: expect.stringContaining(target),
+    });
+  });
+
   it('hides the text of a bug', async () => {
     const error = await callUnary(client, client.decide, { transactionId: 1n, decision: 1 }).catch(
       (e: unknown) => e,
