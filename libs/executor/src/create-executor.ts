@@ -115,7 +115,7 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     hashProbe,
     leaseMs,
     logger,
-    connectLeaf: (leaf, gone) => channels.connect(leaf, gone),
+    connectLeaf: (leaf, ends) => channels.connect(leaf, ends),
     admitLeaf: (leaf, prepared, signal) => admission.admit(leaf, prepared, signal),
   });
   const coordinator: TransactionCoordinator = new TransactionCoordinator({

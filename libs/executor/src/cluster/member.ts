@@ -14,7 +14,7 @@ export interface MemberOptions {
   readonly announcement: NodeAnnouncement;
   readonly leaseMs: number;
   readonly clock: LeaseClock;
-  readonly connectLeaf: (leaf: { leafId: string; address: string }, gone: AbortSignal) => LeafClient;
+  readonly connectLeaf: (gone: AbortSignal) => LeafClient;
 }
 
 /** One registration of a node, from its first announcement to the end of its stream. */
@@ -26,6 +26,8 @@ export class Member {
   readonly capacity: number;
   readonly lease: Lease;
   readonly leaf: LeafClient | undefined;
+  /** Whether the registration has ended in a way that leaves open that the node lives. */
+  mayLive = false;
   /** Announcements after the first. */
   renewals = 0;
   readonly #gone = new AbortController();
@@ -44,7 +46,7 @@ export class Member {
     this.capacity = capacity;
     this.lease = new Lease(leaseMs, clock);
     this.#state = role === 'leaf' ? 'recovering' : 'online';
-    this.leaf = role === 'leaf' ? connectLeaf({ leafId: nodeId, address }, this.gone) : undefined;
+    this.leaf = role === 'leaf' ? connectLeaf(this.gone) : undefined;
   }
 
   get state(): NodeState {
@@ -109,6 +111,13 @@ export class Member {
       });
     }
     this.#hasNews = false;
+  }
+
+  /** The same when nothing is known but that the stream of the registration has ended. */
+  break(what: string): void {
+    if (this.gone.aborted) return;
+    this.mayLive = true;
+    this.end(what);
   }
 
   #ring(): void {

@@ -3,10 +3,11 @@ import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error'
 import { protocolVersion } from '@millrace/rpc/protocol-version';
 import type { Logger } from '@millrace/runtime/logger';
 import { version } from '@millrace/runtime/version';
-import type { LeafClient, Leaves } from '../leaves/leaf-port.ts';
+import type { LeafClient, LeafEnds, Leaves } from '../leaves/leaf-port.ts';
 import { type LeaseClock, monotonicClock } from './lease.ts';
 import { Member, nodeName } from './member.ts';
 import type { NodeAnnouncement, NodeAssignment, NodeRole, NodeStatus, OnlineNode } from './node.ts';
+import { ReadScopes } from './read-scopes.ts';
 import { Refusals } from './refusals.ts';
 import { ReturningLeaves } from './returning-leaves.ts';
 
@@ -24,7 +25,7 @@ export interface NodeRegistryOptions {
   readonly hashProbe: string;
   readonly leaseMs: number;
   readonly logger: Logger;
-  readonly connectLeaf: (leaf: { leafId: string; address: string }, gone: AbortSignal) => LeafClient;
+  readonly connectLeaf: (leaf: { leafId: string; address: string }, ends: LeafEnds) => LeafClient;
   /**
    * Brings a leaf that has just connected to the state of the cluster. Resolves when it may serve; rejects when it may
    * never, with an error that the leaf is told.
@@ -46,6 +47,7 @@ export class NodeRegistry implements Leaves {
   readonly #members = new Map<string, Member>();
   readonly #refusals: Refusals;
   readonly #returning: ReturningLeaves;
+  readonly #reads: ReadScopes;
   readonly #waiters = new Set<() => void>();
 
   constructor(options: NodeRegistryOptions) {
@@ -55,6 +57,7 @@ export class NodeRegistry implements Leaves {
     this.#refusals = new Refusals(nowMs);
     const leafIds = this.#knownLeaves().map(({ leafId }) => leafId);
     this.#returning = new ReturningLeaves(leafIds, nowMs);
+    this.#reads = new ReadScopes(options.leaseMs, this.#clock);
   }
 
   #knownLeaves(): LeafRecord[] {
@@ -135,6 +138,7 @@ export class NodeRegistry implements Leaves {
   /** Ends every registration, at shutdown. */
   close(): void {
     for (const member of [...this.#members.values()]) member.end('is left: the aggregator is stopping');
+    this.#reads.close(new MillraceError('SHUTTING_DOWN', 'the aggregator is stopping'));
   }
 
   /** Resolves when membership or a state changes, or the signal aborts. */
@@ -175,7 +179,7 @@ export class NodeRegistry implements Leaves {
     const first = await incoming.next();
     if (first.done === true) return;
     const member = await this.#join(first.value, signal);
-    const end = () => member.end('was lost: its connection broke');
+    const end = () => member.break('was lost: its connection broke');
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     try {
@@ -189,7 +193,7 @@ export class NodeRegistry implements Leaves {
       if (member.refusal !== undefined) throw member.refusal;
     } finally {
       signal.removeEventListener('abort', end);
-      member.end('has left');
+      member.break('has left');
     }
   }
 
@@ -203,9 +207,9 @@ export class NodeRegistry implements Leaves {
         if (member.role === 'leaf') this.#returning.draining(member.nodeId);
         this.#notify();
       }
-      member.end('has left');
+      member.break('has left');
     } catch {
-      member.end('was lost: its connection broke');
+      member.break('was lost: its connection broke');
     }
   }
 
@@ -264,10 +268,17 @@ export class NodeRegistry implements Leaves {
 
   #enter(nodeId: string, announcement: NodeAnnouncement): Member {
     const { role, address, version } = announcement;
-    this.#members.get(nodeId)?.end('has registered anew');
+    this.#members.get(nodeId)?.break('has registered anew');
     const { leaseMs, connectLeaf, store, logger } = this.#options;
     if (role === 'leaf') store.saveLeaf({ leafId: nodeId, address });
-    const member = new Member({ nodeId, announcement, leaseMs, clock: this.#clock, connectLeaf });
+    const member = new Member({
+      nodeId,
+      announcement,
+      leaseMs,
+      clock: this.#clock,
+      connectLeaf: (gone) =>
+        connectLeaf({ leafId: nodeId, address }, { gone, readsEnd: this.#reads.enter(nodeId, address) }),
+    });
     this.#members.set(nodeId, member);
     member.gone.addEventListener('abort', () => this.#leave(member), { once: true });
     logger.info('node joined', { role, nodeId, address, version });
@@ -336,8 +347,12 @@ export class NodeRegistry implements Leaves {
   #leave(member: Member): void {
     if (this.#members.get(member.nodeId) === member) {
       this.#members.delete(member.nodeId);
-      if (member.role === 'leaf') this.#returning.lost(member.nodeId);
       const { reason } = member.gone;
+      if (member.role === 'leaf') {
+        this.#returning.lost(member.nodeId);
+        if (member.mayLive) this.#reads.expectBack(member.nodeId, reason);
+        else this.#reads.end(member.nodeId, reason);
+      }
       this.#options.logger.info('node left', {
         role: member.role,
         nodeId: member.nodeId,

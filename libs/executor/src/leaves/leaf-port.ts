@@ -100,6 +100,14 @@ export interface LeafClient {
   queryRows(query: LeafQuery, signal: AbortSignal): AsyncIterable<EngineRows>;
 }
 
+/** When calls to a leaf end by themselves; the reasons are errors that name it. */
+export interface LeafEnds {
+  /** Its registration has ended: for all calls but reads. */
+  readonly gone: AbortSignal;
+  /** It is not expected back, or not in time: for reads, which its next registration at the same address takes over. */
+  readonly readsEnd: AbortSignal;
+}
+
 /** Finds leaves by id. */
 export interface Leaves {
   /** A leaf that is online. Throws LEAF_UNAVAILABLE, naming it. */

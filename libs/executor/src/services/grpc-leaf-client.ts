@@ -13,6 +13,7 @@ import type {
   Decision,
   EngineRows,
   LeafClient,
+  LeafEnds,
   LeafQuery,
   LeafSchema,
   PrepareOrder,
@@ -26,22 +27,22 @@ const decisions = { commit: ProtoDecision.COMMIT, abort: ProtoDecision.ABORT } a
   ProtoDecision
 >;
 
-/** A leaf over gRPC. Calls end at once with LEAF_UNAVAILABLE when the `gone` signal given to the constructor fires. */
+/** A leaf over gRPC. Calls end at once with LEAF_UNAVAILABLE when their signal of `ends` fires. */
 class GrpcLeafClient implements LeafClient {
   readonly leafId: string;
   readonly address: string;
   readonly #channels: ChannelPool<LeafStub>;
-  readonly #gone: AbortSignal;
+  readonly #ends: LeafEnds;
 
   constructor(
     leaf: { readonly leafId: string; readonly address: string },
     channels: ChannelPool<LeafStub>,
-    gone: AbortSignal,
+    ends: LeafEnds,
   ) {
     this.leafId = leaf.leafId;
     this.address = leaf.address;
     this.#channels = channels;
-    this.#gone = gone;
+    this.#ends = ends;
   }
 
   /** Asked for at each call: the pool closes clients that have not been used for a while. */
@@ -115,28 +116,30 @@ class GrpcLeafClient implements LeafClient {
   }
 
   async *#responses(query: LeafQuery, types: readonly SqlType[] | undefined, signal: AbortSignal) {
-    const both = AbortSignal.any([signal, this.#gone]);
+    const both = AbortSignal.any([signal, this.#ends.readsEnd]);
     try {
       yield* callServerStream(this.#stub, this.#stub.query, queryToProto(query, types), { signal: both });
     } catch (error) {
       // Said by the leaf, the code would tell the client that this server is stopping.
       const stopping = isMillraceError(error, 'SHUTTING_DOWN');
-      throw stopping ? leafUnavailable(this, 'is stopping', error) : this.#translate(error, signal);
+      throw stopping
+        ? leafUnavailable(this, 'is stopping', error)
+        : this.#translate(error, signal, this.#ends.readsEnd);
     }
   }
 
   async #guard<T>(signal: AbortSignal, call: (both: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      return await call(AbortSignal.any([signal, this.#gone]));
+      return await call(AbortSignal.any([signal, this.#ends.gone]));
     } catch (error) {
-      throw this.#translate(error, signal);
+      throw this.#translate(error, signal, this.#ends.gone);
     }
   }
 
-  #translate(error: unknown, signal: AbortSignal): unknown {
+  #translate(error: unknown, signal: AbortSignal, ended: AbortSignal): unknown {
     if (signal.aborted) return signal.reason;
-    if (this.#gone.aborted) {
-      const { reason } = this.#gone;
+    if (ended.aborted) {
+      const { reason } = ended;
       if (isMillraceError(reason))
         return new MillraceError('LEAF_UNAVAILABLE', reason.message, { cause: error });
       return leafUnavailable(this, 'is gone', error);
@@ -173,10 +176,13 @@ export class LeafChannels {
     this.#channels = new ChannelPool(LeafStub, security);
   }
 
-  /** A client that fails at once when `gone` fires. Whoever comes next at the address gets a connection of its own. */
-  connect(leaf: { readonly leafId: string; readonly address: string }, gone: AbortSignal): LeafClient {
-    gone.addEventListener('abort', () => this.#channels.drop(leaf.address), { once: true });
-    return new GrpcLeafClient(leaf, this.#channels, gone);
+  /**
+   * A client for one registration. Whoever comes next at the address gets a connection of its own; reads that go on keep
+   * theirs.
+   */
+  connect(leaf: { readonly leafId: string; readonly address: string }, ends: LeafEnds): LeafClient {
+    ends.gone.addEventListener('abort', () => this.#channels.drop(leaf.address), { once: true });
+    return new GrpcLeafClient(leaf, this.#channels, ends);
   }
 
   close(): void {

@@ -44,6 +44,8 @@ export class FakeLeaf {
   beforeDecide: () => Promise<void> = async () => {};
   /** Thrown by the next Query. */
   queryError: Error | undefined;
+  /** Awaited by each Query after its first batch, so that tests can hold it. */
+  duringQuery: () => Promise<void> = async () => {};
   #server: RpcServer;
   #engine: Engine;
   #directory: string;
@@ -95,10 +97,15 @@ export class FakeLeaf {
     });
   }
 
-  /** Goes away without a word; prepared work stays. */
-  async leave(): Promise<void> {
+  /** Loses its registration, but goes on serving. */
+  async disconnect(): Promise<void> {
     await this.#agent?.stop();
     this.#agent = undefined;
+  }
+
+  /** Goes away without a word; prepared work stays. */
+  async leave(): Promise<void> {
+    await this.disconnect();
     this.#server.stop();
   }
 
@@ -274,7 +281,10 @@ export class FakeLeaf {
         return;
       }
       const { batches } = await connection.query(sql, { types: request.types.map(typeFromProto) });
-      for await (const batch of batches) yield { part: { $case: 'batch', batch: batchToProto(batch) } };
+      for await (const batch of batches) {
+        yield { part: { $case: 'batch', batch: batchToProto(batch) } };
+        await this.duringQuery();
+      }
     } finally {
       connection.close();
     }

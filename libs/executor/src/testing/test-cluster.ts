@@ -46,7 +46,7 @@ export class TestCluster {
       hashProbe: testHashProbe,
       leaseMs,
       logger,
-      connectLeaf: (leaf, gone) => this.#channels.connect(leaf, gone),
+      connectLeaf: (leaf, ends) => this.#channels.connect(leaf, ends),
       admitLeaf: (leaf, prepared, signal) => admission.admit(leaf, prepared, signal),
     });
     this.coordinator = new TransactionCoordinator({
