@@ -35,6 +35,7 @@ export class AppliedTransactions {
   readonly #table: string;
   /** In the order in which they were applied. */
   readonly #applied: Map<bigint, RowCounts>;
+  #pruning = false;
 
   constructor(alias: string, applied: Map<bigint, RowCounts>) {
     this.#table = appliedTable(alias);
@@ -63,10 +64,20 @@ export class AppliedTransactions {
     return this.#applied.size >= rememberedMax + pruneBatch;
   }
 
-  /** Forgets the oldest records beyond the remembered number. Safe at any time; runs in a transaction of its own. */
+  /**
+   * Forgets the oldest records beyond the remembered number. Safe at any time; runs in a transaction of its own, and does
+   * nothing while another runs: two would delete the same rows, which the engine refuses.
+   */
   async prune(connection: EngineConnection): Promise<void> {
-    const forgotten = [...this.#applied.keys()].slice(0, this.#applied.size - rememberedMax);
-    await connection.run(`DELETE FROM ${this.#table} WHERE transaction_id IN (${forgotten.join(', ')})`);
-    for (const transactionId of forgotten) this.#applied.delete(transactionId);
+    if (this.#pruning) return;
+    this.#pruning = true;
+    try {
+      const forgotten = [...this.#applied.keys()].slice(0, Math.max(0, this.#applied.size - rememberedMax));
+      if (forgotten.length === 0) return;
+      await connection.run(`DELETE FROM ${this.#table} WHERE transaction_id IN (${forgotten.join(', ')})`);
+      for (const transactionId of forgotten) this.#applied.delete(transactionId);
+    } finally {
+      this.#pruning = false;
+    }
   }
 }

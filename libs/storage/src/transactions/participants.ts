@@ -202,13 +202,21 @@ export class Participants {
     if (siblings?.size === 0) this.#participants.delete(transactionId);
   }
 
+  /** Never fails: whoever waits has a transaction that is applied, and must not be told otherwise. */
   async #prune(partition: Partition): Promise<void> {
     if (!partition.applied.isFull) return;
-    const connection = await this.#context.connections.take();
     try {
-      await partition.applied.prune(connection);
-    } finally {
-      this.#context.connections.give(connection);
+      const connection = await this.#context.connections.take();
+      try {
+        await partition.applied.prune(connection);
+      } finally {
+        this.#context.connections.give(connection);
+      }
+    } catch (error) {
+      this.#logger.warn('applied transactions cannot be forgotten yet', {
+        partition: formatPartitionId(partition.id),
+        error,
+      });
     }
   }
 
