@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fsyncPath, readParquetExpression, writeParquet, writePartitionedParquet } from './parquet.ts';
+import {
+  fsyncPath,
+  mkdirDurably,
+  readParquetExpression,
+  writeParquet,
+  writePartitionedParquet,
+} from './parquet.ts';
 import { openTestEngine, type TestEngine } from './test-engine.ts';
 
 let shared: TestEngine;
@@ -32,4 +38,18 @@ test('partitioned rows arrive in one file per partition without the partition co
     const columns = await shared.connection.rows(`SELECT * FROM ${readParquetExpression([path])} LIMIT 1`);
     expect(columns[0]).toHaveLength(1);
   }
+});
+
+test('the names of new directories are durable, up to one that was there', async () => {
+  const synced: string[] = [];
+  const sync = async (path: string) => {
+    synced.push(path);
+  };
+  const old = join(shared.directory, 'durable');
+  await mkdirDurably(join(old, 'a', 'b'), sync);
+  expect(synced).toEqual([join(old, 'a'), old, shared.directory]);
+  await mkdirDurably(join(old, 'a', 'b'), sync);
+  expect(synced).toHaveLength(3);
+  await mkdirDurably(join(old, 'a', 'c'), sync);
+  expect(synced.slice(3)).toEqual([join(old, 'a')]);
 });

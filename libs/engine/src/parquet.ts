@@ -1,5 +1,5 @@
-import { open, readdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readdir, rename } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { EngineConnection } from './duckdb-instance.ts';
 import { quoteIdentifier, quoteLiteral, quoteLiteralList } from './sql-text.ts';
 
@@ -72,6 +72,17 @@ export async function fsyncPath(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** Makes a directory, and those above it that do not exist, and their names durable. `sync` is for tests. */
+export async function mkdirDurably(
+  path: string,
+  sync: (path: string) => Promise<void> = fsyncPath,
+): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made))
+    await sync(dirname(made));
 }
 
 /** Renames a file and makes both the rename and, through the directory, its new name durable. */

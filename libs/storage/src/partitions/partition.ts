@@ -1,7 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EngineConnection } from '@millrace/engine/duckdb-instance';
-import { fsyncPath } from '@millrace/engine/parquet';
+import { fsyncPath, mkdirDurably } from '@millrace/engine/parquet';
 import { quoteIdentifier, quoteLiteral, quoteQualifiedName } from '@millrace/engine/sql-text';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import {
@@ -69,7 +69,7 @@ export class Partition {
     connection: EngineConnection,
   ): Promise<Partition> {
     const alias = partitionAlias(id);
-    await mkdir(context.directory, { recursive: true });
+    await mkdirDurably(context.directory);
     await connection.run(attachStatement(alias, context.directory));
     await fsyncPath(context.directory);
     await inTransaction(connection, async () => {

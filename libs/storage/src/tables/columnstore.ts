@@ -1,7 +1,7 @@
-import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { link, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { EngineConnection } from '@millrace/engine/duckdb-instance';
-import { fsyncPath, readParquetExpression, writeParquet } from '@millrace/engine/parquet';
+import { fsyncPath, mkdirDurably, readParquetExpression, writeParquet } from '@millrace/engine/parquet';
 import { quoteIdentifier, quoteLiteral, quoteLiteralList } from '@millrace/engine/sql-text';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
@@ -85,7 +85,7 @@ export class Columnstore implements TableStore, KeyedRows {
   /** Removes files that the manifest does not list. To be called before anything is written. */
   async open(connection: EngineConnection): Promise<void> {
     const { directory, alias } = this.context;
-    await mkdir(directory, { recursive: true });
+    await mkdirDurably(directory);
     const listed = new Set((await this.segments(connection)).map(({ file }) => file));
     for (const name of await readdir(directory)) {
       const sequence = Number(/^(\d+)\.parquet/.exec(name)?.[1] ?? 0);
