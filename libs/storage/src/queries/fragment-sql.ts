@@ -49,11 +49,6 @@ export function fragmentTables(
   return tables;
 }
 
-/** Whether the fragment reads segments, whose manifests must be read in the same engine transaction. */
-export function readsSegments(tables: ReadonlyMap<bigint, FragmentTable>): boolean {
-  return [...tables.values()].some(({ stores }) => stores.some((store) => store instanceof Columnstore));
-}
-
 /**
  * The SQL of a fragment. Reads manifests on `connection`, in the transaction in which the SQL will run, and adds to
  * `counts`.

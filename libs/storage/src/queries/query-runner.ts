@@ -7,13 +7,7 @@ import type { SqlType } from '@millrace/values/sql-type';
 import type { Partition } from '../partitions/partition.ts';
 import type { SegmentReaders } from '../tables/segment-readers.ts';
 import { ConnectionPool, type ConnectionPoolOptions } from './connection-pool.ts';
-import {
-  type FragmentPart,
-  fragmentSql,
-  fragmentTables,
-  readsSegments,
-  type SegmentCounts,
-} from './fragment-sql.ts';
+import { type FragmentPart, fragmentSql, fragmentTables, type SegmentCounts } from './fragment-sql.ts';
 import { type EngineRows, Overflow } from './overflow.ts';
 
 /** A query fragment over partitions of this leaf. */
@@ -114,8 +108,9 @@ export class QueryRunner {
   }
 
   /**
-   * Yields once: a connection and the SQL to run on it. The manifests in the SQL and the rows the connection sees belong
-   * to one engine transaction, and the segments stay on disk until it ends.
+   * Yields once: a connection and the SQL to run on it. The manifests in the SQL, the statistics it is planned with and the
+   * rows the connection sees belong to one engine transaction, and the segments stay on disk until it ends. By itself the
+   * engine plans in one transaction and runs in the next: values that come in between are outside what the plan expects.
    */
   async *#inSnapshot(
     fragment: Fragment,
@@ -130,12 +125,11 @@ export class QueryRunner {
     const lease = await this.#pool.acquire(signal);
     const leave = this.#readers.enter();
     const { connection } = lease;
-    const needsTransaction = readsSegments(tables);
     try {
-      if (needsTransaction) await connection.run('BEGIN TRANSACTION');
+      await connection.run('BEGIN TRANSACTION');
       yield { connection, sql: await fragmentSql(fragment.parts, tables, connection, this.segmentCounts) };
     } finally {
-      if (needsTransaction) await connection.run('ROLLBACK').catch(() => undefined);
+      await connection.run('ROLLBACK').catch(() => undefined);
       leave();
       lease.release();
     }
