@@ -126,6 +126,47 @@ describe('transactions', () => {
     expect(await codeOf(fixture.prepare(transaction, [insertOperation()]))).toBe('TRANSACTION_ABORTED');
   });
 
+  test('an abort ends a slice that is still coming, and leaves nothing of it', async () => {
+    fixture = await LeafFixture.open();
+    await fixture.applySchema([tableDefinition()]);
+    const transaction = fixture.newTransaction();
+    const slice = {
+      transactionId: transaction,
+      partition: { databaseId: 1n, ordinal: 0 },
+      slice: 's',
+      pipelineId: 0n,
+      epoch: 0n,
+    };
+    const staged = fixture.leaf.stage(
+      slice,
+      (async function* () {
+        yield new Uint8Array([1]);
+        await fixture.leaf.decide(transaction, 'abort');
+        yield new Uint8Array([2]);
+      })(),
+    );
+    expect(await codeOf(staged)).toBe('TRANSACTION_ABORTED');
+    expect(await readdir(join(fixture.directory, 'data/staging'))).toEqual([]);
+  });
+
+  test('an abort works while slices keep coming', async () => {
+    fixture = await LeafFixture.open();
+    await fixture.applySchema([tableDefinition()]);
+    const transactions = Array.from({ length: 20 }, () => fixture.newTransaction());
+    const staged = transactions.flatMap((transactionId) =>
+      Array.from({ length: 8 }, (_unused, at) => {
+        const slice = { transactionId, slice: `s${at}`, pipelineId: 0n, epoch: 0n };
+        const chunks = (async function* () {
+          yield new Uint8Array([1]);
+        })();
+        return codeOf(fixture.leaf.stage({ ...slice, partition: { databaseId: 1n, ordinal: 0 } }, chunks));
+      }),
+    );
+    await Promise.all(transactions.map((transactionId) => fixture.leaf.decide(transactionId, 'abort')));
+    expect(new Set(await Promise.all(staged))).toEqual(new Set(['TRANSACTION_ABORTED']));
+    expect(await readdir(join(fixture.directory, 'data/staging'))).toEqual([]);
+  });
+
   test('a slice of an older epoch is refused', async () => {
     fixture = await LeafFixture.open();
     await fixture.applySchema([tableDefinition()]);

@@ -111,7 +111,13 @@ export class Participants {
     this.#requireNotAborted(transactionId);
     this.#heard(transactionId);
     this.#context.crashPoint('before-stage');
-    const staged = await this.#context.staging.writeSlice(transactionId, slice, chunks);
+    const staged = await this.#context.staging
+      .writeSlice(transactionId, slice, chunks)
+      .catch((error: unknown) => {
+        // An abort takes the files away from under a slice that is still coming.
+        this.#requireNotAborted(transactionId);
+        throw error;
+      });
     this.#context.crashPoint('after-stage');
     if (this.#aborted.has(transactionId)) {
       await this.#context.staging.removeTransaction(transactionId);

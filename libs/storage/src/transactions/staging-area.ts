@@ -21,6 +21,8 @@ export interface StagedTransaction {
 }
 
 const partSuffix = '.part';
+/** A directory in which a file appears while it is being removed is not empty; then it is tried again. */
+const whileWritten = { maxRetries: 5, retryDelay: 20 };
 
 /**
  * The files of undecided transactions. Every write is complete or absent: data goes to a `.part` file, is synced, and
@@ -70,9 +72,9 @@ export class StagingArea {
     await rm(this.#redoPath(transactionId, partition), { force: true });
   }
 
-  /** Removes everything of a transaction. */
+  /** Removes everything of a transaction, also while a slice that comes late is being written. */
   async removeTransaction(transactionId: bigint): Promise<void> {
-    await rm(this.#layout.transaction(transactionId), { recursive: true, force: true });
+    await rm(this.#layout.transaction(transactionId), { recursive: true, force: true, ...whileWritten });
   }
 
   /** The transactions that have files, with their redo records. */
