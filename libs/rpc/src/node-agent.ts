@@ -50,6 +50,8 @@ const finalRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /** A registration that lasted this long worked; the waits after losing it start anew. */
 const stableMs = 30_000;
+/** Longest pause after a registration that was lost, in ms: reads wait a second for a leaf that was. */
+const lossDelayMsMax = 600;
 /** How often a leaf that REMOVE LEAF took out looks whether ADD LEAF takes it back, in ms. */
 const removedDelayMs = 3_000;
 /** An aggregator that has not answered for so many leases is asked over a new connection. */
@@ -110,7 +112,7 @@ export class NodeAgent {
         removed = false;
         // Accepted and lost at once, again and again, must not become a loop without a pause.
         losses = lastedMs > stableMs ? 1 : losses + 1;
-        await sleep(backoffMs(options, losses), signal);
+        await sleep(backoffMs({ ...options, delayMsMax: lossDelayMsMax }, losses), signal);
       } catch (error) {
         if (!isMillraceError(error, 'LEAF_REMOVED')) throw error;
         if (!removed) this.#options.logger.error('the aggregator refuses this node', { error });
