@@ -7,6 +7,8 @@ const counterCount = 16;
 const writersPerTable = 3;
 const pauseMs = 20;
 const retryPauseMs = 200;
+/** 1815, as mysql2 calls it. */
+const internalError = 'ER_INTERNAL_ERROR';
 
 /**
  * A client that writes through SQL all the time, knows what was acknowledged, and reads it back. Its tables: two for
@@ -24,8 +26,8 @@ export class DmlClient {
   readonly violations: string[] = [];
   raisesAcknowledged = 0;
   raisesAttempted = 0;
-  /** How often each error was answered. */
-  readonly failures = new Map<string, number>();
+  /** How often each error was answered, and what it said when it last was. */
+  readonly failures = new Map<string, { count: number; message: string }>();
 
   constructor(connect: () => Promise<SqlClient>) {
     this.#connect = connect;
@@ -94,14 +96,20 @@ export class DmlClient {
           await using client = await this.#connect();
           while (!signal.aborted) await step(client);
         } catch (error) {
-          // A server that is away, or said that it could not: both are what this test is about.
-          const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
-          this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
+          this.#note(error);
           await sleep(retryPauseMs);
         }
       }
     };
     this.#work.push(run());
+  }
+
+  /** A server that is away, or said that it could not: both are what this test is about. A bug is not. */
+  #note(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = error instanceof Error && 'code' in error ? String(error.code) : message;
+    this.failures.set(code, { count: (this.failures.get(code)?.count ?? 0) + 1, message });
+    if (code === internalError) this.violations.push(`an internal error was answered: ${message}`);
   }
 
   /** Waits for the statements that run; after `timeoutMs` it throws. */
@@ -120,9 +128,12 @@ export class DmlClient {
 
   summary(): string {
     const { group_rows: rows, group_columns: columns } = this.ledgers;
+    const failures = [...this.failures].map(
+      ([code, { count, message }]) => `\n  ${count} ${code}: ${message}`,
+    );
     return (
       `inserts acknowledged: ${rows.acknowledged} of ${rows.attempted} and ${columns.acknowledged} of ${columns.attempted}; ` +
-      `updates: ${this.raisesAcknowledged} of ${this.raisesAttempted}; failures ${JSON.stringify([...this.failures])}`
+      `updates: ${this.raisesAcknowledged} of ${this.raisesAttempted}; failures:${failures.join('')}`
     );
   }
 
