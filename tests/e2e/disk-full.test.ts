@@ -143,6 +143,21 @@ describe.skipIf(!mounted)('a full disk at a leaf', () => {
     },
   );
 
+  it('makes a database whole when there is space again', async () => {
+    const filler = join(folder, 'filler');
+    try {
+      await fillDisk(filler);
+      await expect(client.run('CREATE DATABASE late PARTITIONS 4')).rejects.toMatchObject({ errno: 1021 });
+    } finally {
+      await rm(filler);
+    }
+    const rows = Array.from({ length: 20 }, (_unused, id) => `(${id})`).join();
+    await client.run('USE late', 'CREATE TABLE t (id INT PRIMARY KEY)', `INSERT INTO t VALUES ${rows}`);
+    await cluster.restart('leaf-2');
+    const count = () => client.value('SELECT COUNT(*) FROM late.t');
+    await eventually(count, (found) => found === '20', { timeoutMs: 30_000, what: 'all rows' });
+  });
+
   /** Databases of one partition go from leaf to leaf. */
   async function databaseOnLeaf1(): Promise<string> {
     const leaf1 = String(cluster.process('leaf-1').ready.grpc);

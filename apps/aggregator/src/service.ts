@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CatalogStore } from '@millrace/catalog/catalog-store';
 import { openEngine } from '@millrace/engine/duckdb-instance';
@@ -95,6 +95,8 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
   const catalog = new CatalogStore(join(directory.path, 'catalog.db'));
   await lifecycle.start({ name: 'catalog', stop: () => catalog.close() });
   const tempDirectory = join(directory.path, 'temp');
+  // What a killed process has spilled or gathered.
+  rmSync(tempDirectory, { recursive: true, force: true });
   mkdirSync(tempDirectory, { recursive: true });
   const engine = await openEngine(engineSettings(options, join(tempDirectory, 'spill')));
   await lifecycle.start({ name: 'engine', stop: () => engine.close() });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { partitionFileIn } from './partitions/partition-file.ts';
 import { type PartitionId, referenceOrdinal } from './schema/table-definition.ts';
 
 /**
@@ -39,7 +40,7 @@ export class DataLayout {
 
   /** The DuckDB file of a partition. */
   partitionFile(id: PartitionId): string {
-    return join(this.partition(id), 'partition.db');
+    return partitionFileIn(this.partition(id));
   }
 
   /** The partitions that have a file. A directory without one is a partition that was never finished, or is lost. */

@@ -42,6 +42,7 @@ import { WriteConnections } from './transactions/write-connections.ts';
 
 export interface LeafOptions {
   readonly dataDir: string;
+  /** The leaf's own temporary directory: what a killed process left there is removed. */
   readonly engine: Pick<EngineOptions, 'threads' | 'memoryLimitBytes' | 'tempDirectory'>;
   /** Milliseconds, from any fixed point. */
   readonly clock: () => number;
@@ -108,6 +109,7 @@ export class Leaf {
   async start(): Promise<void> {
     const options = this.#options;
     await mkdir(options.dataDir, { recursive: true });
+    await rm(options.engine.tempDirectory, { recursive: true, force: true });
     const engine = await openEngine(options.engine);
     const crashPoint = options.crashPoint ?? (() => undefined);
     const { logger } = options;

@@ -1,7 +1,4 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { EngineConnection } from '@millrace/engine/duckdb-instance';
-import { fsyncPath, mkdirDurably } from '@millrace/engine/parquet';
 import { quoteIdentifier, quoteLiteral, quoteQualifiedName } from '@millrace/engine/sql-text';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import {
@@ -21,6 +18,14 @@ import { partitionAlias } from '../tables/table-store.ts';
 import type { RowCounts } from '../transactions/operation.ts';
 import type { AppliedTransactions } from './applied-transactions.ts';
 import { appliedDefinition, readApplied } from './applied-transactions.ts';
+import {
+  attachPartitionFile,
+  createPartitionFile,
+  partitionLogIn,
+  removeOrphanSegments,
+  removePartitionDirectory,
+  segmentDirectoryIn,
+} from './partition-file.ts';
 import { type LockMode, partitionGate, TableLocks } from './table-locks.ts';
 
 export interface PartitionContext {
@@ -69,16 +74,21 @@ export class Partition {
     connection: EngineConnection,
   ): Promise<Partition> {
     const alias = partitionAlias(id);
-    await mkdirDurably(context.directory);
-    await connection.run(attachStatement(alias, context.directory));
-    await fsyncPath(context.directory);
-    await inTransaction(connection, async () => {
-      await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoteQualifiedName(alias, 'millrace')}`);
-      for (const definition of systemTables(alias)) await connection.run(definition);
-    });
-    const partition = new Partition(id, context, await readApplied(connection, alias));
-    await partition.#readSchema(connection);
-    return partition;
+    await createPartitionFile(connection, alias, context.directory);
+    await attachPartitionFile(connection, alias, context.directory);
+    try {
+      await inTransaction(connection, async () => {
+        await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoteQualifiedName(alias, 'millrace')}`);
+        for (const definition of systemTables(alias)) await connection.run(definition);
+      });
+      const partition = new Partition(id, context, await readApplied(connection, alias));
+      await partition.#readSchema(connection);
+      return partition;
+    } catch (error) {
+      // For the next attempt, which attaches it again.
+      await connection.run(`DETACH ${quoteIdentifier(alias)}`).catch(() => undefined);
+      throw error;
+    }
   }
 
   get schemaVersion(): bigint {
@@ -87,7 +97,7 @@ export class Partition {
 
   /** The write-ahead log beside the partition's file. */
   get logPath(): string {
-    return join(this.#context.directory, 'partition.db.wal');
+    return partitionLogIn(this.#context.directory);
   }
 
   get directory(): string {
@@ -162,7 +172,7 @@ export class Partition {
   async reattach(connection: EngineConnection): Promise<void> {
     if (this.#attached) await connection.run(`DETACH ${quoteIdentifier(this.alias)}`);
     this.#attached = false;
-    await connection.run(attachStatement(this.alias, this.#context.directory));
+    await attachPartitionFile(connection, this.alias, this.#context.directory);
     this.#attached = true;
     this.#applied = await readApplied(connection, this.alias);
   }
@@ -178,7 +188,7 @@ export class Partition {
   /** Detaches and removes the file and everything beside it. */
   async drop(connection: EngineConnection): Promise<void> {
     await this.close(connection);
-    await rm(this.#context.directory, { recursive: true, force: true });
+    await removePartitionDirectory(this.#context.directory);
   }
 
   #schemaStatements(
@@ -207,11 +217,11 @@ export class Partition {
     const [row] = await connection.rows(`SELECT version FROM ${version}`);
     this.#schemaVersion = BigInt(String(row?.[0] ?? 0));
     const tables = quoteQualifiedName(this.alias, 'millrace', 'tables');
-    for (const [since, definition] of await connection.rows(
-      `SELECT since_version, definition FROM ${tables}`,
-    )) {
+    const definitions = await connection.rows(`SELECT since_version, definition FROM ${tables}`);
+    for (const [since, definition] of definitions) {
       await this.#openTable(decodeTableDefinition(String(definition)), BigInt(String(since)), connection);
     }
+    await removeOrphanSegments(this.#context.directory, new Set(this.#tables.keys()));
   }
 
   async #openTable(
@@ -238,7 +248,7 @@ export class Partition {
   }
 
   #segmentDirectory({ tableId }: TableDefinition): string {
-    return join(this.#context.directory, 'segments', tableId.toString());
+    return segmentDirectoryIn(this.#context.directory, tableId);
   }
 
   async #forget(store: AnyTable): Promise<void> {
@@ -247,10 +257,6 @@ export class Partition {
     await this.#context.maintenance.forget(store);
     this.#context.readers.retire([this.#segmentDirectory(store.definition)]);
   }
-}
-
-function attachStatement(alias: string, directory: string): string {
-  return `ATTACH ${quoteLiteral(join(directory, 'partition.db'))} AS ${quoteIdentifier(alias)}`;
 }
 
 function systemTables(alias: string): string[] {
