@@ -168,6 +168,7 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     pipelines,
     logger,
   };
+  const { distribution } = services;
   const { metrics } = options;
   const sessionOptions = { services, aggregatorAddress: options.mysqlAddress, nowMs, random, metrics };
   let grpcSessionIdNext = grpcSessionIdFirst;
@@ -209,6 +210,7 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
       }),
     stop: async () => {
       registry.close();
+      await distribution.stop();
       await coordinator.stop();
       await mergeEngine.close();
       channels.close();

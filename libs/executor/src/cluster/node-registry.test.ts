@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { MillraceError } from '@millrace/errors/millrace-error';
 import { ClusterClient } from '@millrace/proto/millrace/cluster/v1/cluster';
 import { ChannelPool, callUnary } from '@millrace/rpc/client';
 import { NodeAgent } from '@millrace/rpc/node-agent';
@@ -49,6 +50,27 @@ describe('cluster membership', () => {
     await leaf.join(cluster.address, testHashProbe);
     expect(leaf.leafId).toBe('1');
     expect(leaf.schemaVersions).toEqual(new Map([[next.id, 1n]]));
+  });
+
+  it('tells a leaf that refused a change again, until it takes it', async () => {
+    cluster = await TestCluster.start(1);
+    const [leaf] = cluster.leaves;
+    if (leaf === undefined) throw new Error('no leaf');
+    leaf.schemaError = new MillraceError('DISK_FULL', 'no space');
+    const database = cluster.catalog.schema.createDatabase('d', ['1']);
+    await expect(cluster.distribution.apply('d', signal)).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      detail: expect.stringContaining('leaf 1 gets it'),
+    });
+    await expect.poll(() => leaf.schemaVersions).toEqual(new Map([[database.id, 1n]]));
+  });
+
+  it('tells a leaf of a change whose statement was killed', async () => {
+    cluster = await TestCluster.start(1);
+    const database = cluster.catalog.schema.createDatabase('d', ['1']);
+    const killed = AbortSignal.abort(new MillraceError('QUERY_KILLED', 'killed'));
+    await expect(cluster.distribution.apply('d', killed)).rejects.toMatchObject({ code: 'QUERY_KILLED' });
+    await expect.poll(() => cluster.leaves[0]?.schemaVersions).toEqual(new Map([[database.id, 1n]]));
   });
 
   it('refuses a node that hashes differently or belongs elsewhere', async () => {

@@ -38,6 +38,8 @@ export class FakeLeaf {
   readonly #schemas = new Map<bigint, { version: bigint; ordinals: number[]; tables: TableSchema[] }>();
   /** Every Decide that came, `commit 1` or `abort 1`. */
   readonly decisions: string[] = [];
+  /** Thrown by the next ApplySchema. */
+  schemaError: Error | undefined;
   /** Thrown by the next Prepare. */
   prepareError: Error | undefined;
   /** Awaited by each Decide, so that tests can hold it. */
@@ -159,6 +161,9 @@ export class FakeLeaf {
     ordinals: number[];
     tables: TableSchema[];
   }): Promise<{ schemaVersion: bigint }> {
+    const error = this.schemaError;
+    this.schemaError = undefined;
+    if (error !== undefined) throw error;
     const { databaseId, schemaVersion, ordinals, tables } = request;
     const known = this.#schemas.get(databaseId);
     if (known !== undefined && known.version >= schemaVersion) return { schemaVersion: known.version };

@@ -104,6 +104,7 @@ export class TestCluster {
     for (const leaf of this.leaves) await leaf.stop();
     this.registry.close();
     this.#server.stop();
+    await this.distribution.stop();
     await this.coordinator.stop();
     await this.#mergeEngine.close();
     this.#channels.close();
