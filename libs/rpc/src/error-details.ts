@@ -2,6 +2,7 @@ import { Metadata, type ServiceError, status as Status, type StatusObject } from
 import { type ErrorCode, errorCodes } from '@millrace/errors/codes';
 import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
 import { ErrorDetail } from '@millrace/proto/millrace/common/v1/errors';
+import { connectFailureOf } from './connect-failure.ts';
 
 /** Trailing metadata key that carries a serialized {@link ErrorDetail}. */
 const errorDetailKey = 'millrace-error-bin';
@@ -95,10 +96,16 @@ function printable(text: string): string {
 
 const origins = new WeakMap<Error, string>();
 const trailers = new WeakMap<object, Metadata>();
+const refusedConnections = new WeakSet<Error>();
 
 /** Service and address where an error that came over gRPC arose, for example `leaf 127.0.0.1:50062`. */
 export function originOf(error: Error): string | undefined {
   return origins.get(error);
+}
+
+/** Whether the peer was there and the connection failed over TLS, certificates or what is spoken. */
+export function isRefusedConnection(error: Error): boolean {
+  return refusedConnections.has(error);
 }
 
 /** Attaches extra trailing metadata to an error before it is thrown from a handler. */
@@ -175,14 +182,13 @@ export function errorFromStatus(error: unknown, peer: string, cancelled = false)
     });
     origins.set(known, detail.origin);
   } else {
-    known = new MillraceError(
-      codeOfBareStatus(error, cancelled),
-      `call to ${peer} failed: ${error.details}`,
-      {
-        cause: error,
-      },
-    );
+    const failure = connectFailureOf(error.details);
+    const text = failure?.text ?? error.details;
+    known = new MillraceError(codeOfBareStatus(error, cancelled), `call to ${peer} failed: ${text}`, {
+      cause: error,
+    });
     origins.set(known, peer);
+    if (failure?.refused === true) refusedConnections.add(known);
   }
   trailers.set(known, error.metadata);
   return known;

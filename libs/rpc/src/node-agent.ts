@@ -9,6 +9,7 @@ import {
 import { backoffMs, isReportedAttempt, type RetryOptions, retry, sleep } from '@millrace/runtime/backoff';
 import type { Logger } from '@millrace/runtime/logger';
 import { ChannelPool, callBidirectional } from './client.ts';
+import { isRefusedConnection } from './error-details.ts';
 import type { NodeSecurity } from './node-security.ts';
 import { protocolVersion } from './protocol-version.ts';
 
@@ -255,14 +256,20 @@ export class NodeAgent {
   }
 
   #logRetry(error: unknown, attempt: number): void {
-    // A start in any order, and a short restart of the aggregator, are normal.
-    const level = attempt >= 8 && isReportedAttempt(attempt) ? 'warn' : 'debug';
+    // A start in any order, and a short restart of the aggregator, are normal; an answer that waiting does not change is not.
+    const reported = isReportedAttempt(attempt) && (attempt >= 8 || isRefusal(error));
+    const level = reported ? 'warn' : 'debug';
     this.#options.logger[level]('not registered with the aggregator', {
       aggregator: this.#options.aggregator,
       attempt,
       error: error instanceof Error ? error.message : String(error),
     });
   }
+}
+
+/** The aggregator, or whoever is at its address, has turned this node away. */
+function isRefusal(error: unknown): boolean {
+  return isMillraceError(error) && (!error.retryable || isRefusedConnection(error));
 }
 
 function isFinal(error: unknown): boolean {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { HealthClient } from '@millrace/proto/grpc/health/v1/health';
 import { LeafClient, type LeafServer, LeafService } from '@millrace/proto/millrace/leaf/v1/leaf';
-import { Secret, silentLogger } from '@millrace/runtime/logger';
+import { type Logger, Secret, silentLogger } from '@millrace/runtime/logger';
 import { TlsFiles } from '@millrace/runtime/tls-files';
 import {
   type Authority,
@@ -26,8 +26,17 @@ const token = 'correct horse battery staple'.replaceAll(' ', '-');
 const closers: (() => void)[] = [];
 
 afterEach(() => {
+  logged.length = 0;
   for (const close of closers.splice(0).reverse()) close();
 });
+
+/** Lines of the servers' logs, without the ports of callers. */
+const logged: string[] = [];
+const logger: Logger = {
+  ...silentLogger,
+  warn: (message, { peer, reason } = {}) =>
+    void logged.push(`${message}: ${String(peer).replace(/:\d+$/, '')}: ${String(reason)}`),
+};
 
 async function serve(security: NodeSecurity): Promise<number> {
   const handlers = new Handlers('leaf test', silentLogger);
@@ -37,7 +46,7 @@ async function serve(security: NodeSecurity): Promise<number> {
   const server = new RpcServer({
     host: '127.0.0.1',
     port: 0,
-    logger: silentLogger,
+    logger,
     services: [{ definition: LeafService, implementation: implementation as LeafServer }],
     security,
   });
@@ -79,6 +88,11 @@ describe('a cluster token', () => {
       code: 'ACCESS_DENIED',
       message: expect.not.stringContaining(token),
     });
+    await expect(ask(port, noSecurity)).rejects.toThrow();
+    expect(logged).toEqual([
+      'gRPC caller refused: 127.0.0.1: the call carries no cluster token',
+      'gRPC caller refused: 127.0.0.1: the call carries a wrong cluster token',
+    ]);
     expect(await askHealth(port, noSecurity)).toBe(1);
     expect(await askHealth(port, { token: new Secret('another one') })).toBe(1);
   });
@@ -129,9 +143,25 @@ describe.skipIf(problem !== undefined && !process.env['CI'])('mutual TLS', () =>
     // The same authority, and nothing to show.
     const secureContext = createSecureContext({ ca: anonymous.tls.material.ca });
     Object.defineProperty(anonymous.tls, 'secureContext', { get: () => secureContext });
-    await expect(ask(port, anonymous)).rejects.toMatchObject(unavailable);
-    await expect(ask(port, noSecurity)).rejects.toMatchObject(unavailable);
-    await expect(askHealth(port, noSecurity)).rejects.toMatchObject(unavailable);
+    const closed = { ...unavailable, message: expect.stringContaining('closed the connection at once') };
+    await expect(ask(port, anonymous)).rejects.toMatchObject({
+      ...unavailable,
+      // Whether the alert comes through before the end of the connection depends on timing.
+      message: expect.stringMatching(/certificate shown: certificate required|closed the connection at once/),
+    });
+    await expect(ask(port, noSecurity)).rejects.toMatchObject(closed);
+    await expect(askHealth(port, noSecurity)).rejects.toMatchObject(closed);
+    expect(logged).toEqual([
+      'gRPC caller refused: 127.0.0.1: it shows no certificate',
+      'gRPC caller refused: 127.0.0.1: it does not speak TLS',
+    ]);
+  });
+
+  it('says of a server that it does not speak TLS', async () => {
+    await expect(ask(await serve(noSecurity), identity(files))).rejects.toMatchObject({
+      ...unavailable,
+      message: expect.stringMatching(/failed: TLS failed: it does not speak TLS$/),
+    });
   });
 
   it('refuses, on both sides, the certificate of another authority', async () => {
@@ -142,9 +172,14 @@ describe.skipIf(problem !== undefined && !process.env['CI'])('mutual TLS', () =>
     const secureContext = createSecureContext({ ca: ours.tls.material.ca, cert, key });
     Object.defineProperty(forged.tls, 'secureContext', { get: () => secureContext });
     await expect(ask(await serve(ours), forged)).rejects.toMatchObject(unavailable);
+    expect(logged).toEqual([
+      'gRPC caller refused: 127.0.0.1: its certificate is not accepted: UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    ]);
     await expect(ask(await serve(identity(stranger)), ours)).rejects.toMatchObject({
       ...unavailable,
-      message: expect.stringMatching(/unable to verify|self.signed|certificate/i),
+      message: expect.stringMatching(
+        /failed: TLS failed: its certificate is not accepted: .*(verify|self.signed)/,
+      ),
     });
   });
 

@@ -17,7 +17,9 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger, Secret } from '@millrace/runtime/logger';
 import { checkListenHost, nodeTlsPaths, type SecuritySettings } from '@millrace/runtime/node-options';
 import { TlsFiles, type TlsMaterial } from '@millrace/runtime/tls-files';
+import { tlsFailureOf } from './connect-failure.ts';
 import { statusFromError } from './error-details.ts';
+import type { RefusalLog } from './refusal-log.ts';
 
 const tokenKey = 'authorization';
 const tokenScheme = 'Bearer ';
@@ -130,7 +132,7 @@ class MutualChannelCredentials extends ChannelCredentials {
       const secured = connect({ socket, secureContext, ALPNProtocols: ['h2'], ...names });
       secured.setTimeout(tlsHandshakeTimeoutMs, () => secured.destroy(new Error('TLS handshake timed out')));
       // It stays: whatever befalls the connection later is the session's to report.
-      secured.on('error', reject);
+      secured.on('error', (error) => reject(tlsFailureOf(error)));
       secured.once('close', () => reject(new Error('the peer closed the connection in the TLS handshake')));
       secured.once('secureConnect', () => {
         secured.setTimeout(0);
@@ -155,7 +157,11 @@ export function clientInterceptorsOf({ token }: NodeSecurity): Interceptor[] {
 }
 
 /** Refuses calls without the cluster token, except health checks. `origin` names this server in errors. */
-export function serverInterceptorsOf({ token }: NodeSecurity, origin: string): ServerInterceptor[] {
+export function serverInterceptorsOf(
+  { token }: NodeSecurity,
+  origin: string,
+  refusals: RefusalLog,
+): ServerInterceptor[] {
   if (token === undefined) return [];
   const expected = digestOf(`${tokenScheme}${token.reveal()}`);
   const interceptor: ServerInterceptor = ({ path }, call) =>
@@ -166,8 +172,12 @@ export function serverInterceptorsOf({ token }: NodeSecurity, origin: string): S
             const [given] = metadata.get(tokenKey);
             metadata.remove(tokenKey);
             const problem = path.startsWith(healthPath) ? undefined : problemOf(given, expected);
-            if (problem === undefined) nextMetadata(metadata);
-            else call.sendStatus(statusFromError(new MillraceError('ACCESS_DENIED', problem), origin));
+            if (problem === undefined) {
+              nextMetadata(metadata);
+              return;
+            }
+            refusals.note(call.getPeer(), problem);
+            call.sendStatus(statusFromError(new MillraceError('ACCESS_DENIED', problem), origin));
           },
         }),
     });

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { HealthClient } from '@millrace/proto/grpc/health/v1/health';
@@ -212,6 +214,19 @@ describe('a call over a real channel', () => {
       message: expect.stringContaining('127.0.0.1:1'),
     });
     gone.close();
+  });
+
+  it('says of a peer that it speaks something else', async () => {
+    const other = createServer(
+      (socket) => void socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    );
+    await once(other.listen(0, '127.0.0.1'), 'listening');
+    const stranger = pool.get(`127.0.0.1:${(other.address() as AddressInfo).port}`);
+    await expect(callUnary(stranger, stranger.getStatus, {}, { deadlineMs: 5_000 })).rejects.toMatchObject({
+      code: 'PEER_UNAVAILABLE',
+      message: expect.stringMatching(/failed: it does not speak gRPC/),
+    });
+    other.close();
   });
 
   it('streams requests', async () => {

@@ -11,6 +11,7 @@ import { Handlers } from './handlers.ts';
 import { channelOptions } from './limits.ts';
 import { type NodeSecurity, noSecurity, serverCredentialsOf, serverInterceptorsOf } from './node-security.ts';
 import { addReflection } from './reflection.ts';
+import { noteTlsRefusals, RefusalLog } from './refusal-log.ts';
 
 /** A service with its handlers, as `RpcServer` takes it. */
 export interface ServiceBinding {
@@ -38,6 +39,7 @@ export class RpcServer {
   readonly #options: RpcServerOptions;
   readonly #server: Server;
   readonly #security: NodeSecurity;
+  readonly #refusals: RefusalLog;
   #serving = false;
   #draining = false;
   readonly #watchers = new Set<() => void>();
@@ -45,7 +47,9 @@ export class RpcServer {
   constructor(options: RpcServerOptions) {
     this.#options = options;
     this.#security = options.security ?? noSecurity;
-    const interceptors = serverInterceptorsOf(this.#security, hostAndPort(options.host, options.port));
+    this.#refusals = new RefusalLog(options.logger);
+    const origin = hostAndPort(options.host, options.port);
+    const interceptors = serverInterceptorsOf(this.#security, origin, this.#refusals);
     this.#server = new Server({ ...channelOptions, interceptors });
     for (const { definition, implementation } of options.services)
       this.#server.addService(definition, implementation);
@@ -61,8 +65,10 @@ export class RpcServer {
     const address = hostAndPort(this.#options.host, this.#options.port);
     return new Promise((resolve, reject) => {
       this.#server.bindAsync(address, serverCredentialsOf(this.#security), (error, bound) => {
-        if (error === null) resolve(bound);
-        else reject(new MillraceError('OPTION_INVALID', `cannot listen on ${address}`, { cause: error }));
+        if (error === null) {
+          noteTlsRefusals(this.#server, this.#refusals);
+          resolve(bound);
+        } else reject(new MillraceError('OPTION_INVALID', `cannot listen on ${address}`, { cause: error }));
       });
     });
   }
