@@ -27,6 +27,9 @@ export const channelOptions: ChannelOptions = {
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
+  // Nodes reach each other directly. grpc-js would send them through the proxy that the environment names for the web,
+  // and the cluster token with them.
+  'grpc.enable_http_proxy': 0,
   // Otherwise channels with equal targets share connections across pools, and closing one pool disturbs another.
   'grpc.use_local_subchannel_pool': 1,
 };

@@ -10,7 +10,7 @@ import {
   type StageRequest,
 } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { silentLogger } from '@millrace/runtime/logger';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChannelPool, callClientStream, callServerStream, callUnary } from './client.ts';
 import { errorFromStatus, originOf, trailerOf, withTrailers } from './error-details.ts';
 import { Handlers } from './handlers.ts';
@@ -227,6 +227,16 @@ describe('a call over a real channel', () => {
       message: expect.stringMatching(/failed: it does not speak gRPC/),
     });
     other.close();
+  });
+
+  it('does not go through the proxies of the environment', async () => {
+    vi.stubEnv('http_proxy', 'http://127.0.0.1:1');
+    vi.stubEnv('no_proxy', '');
+    const direct = new ChannelPool(LeafClient);
+    const peer = direct.get(target);
+    expect(await callUnary(peer, peer.getStatus, {}, { deadlineMs: 5_000 })).toMatchObject({ leafId: 'one' });
+    direct.close();
+    vi.unstubAllEnvs();
   });
 
   it('streams requests', async () => {
