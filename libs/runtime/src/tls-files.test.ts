@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +69,41 @@ describe.skipIf(problem !== undefined && !process.env['CI'])('TlsFiles', () => {
   ])('refuses %s', (_what, paths, message) => {
     copyOfOne('refused');
     expect(() => open(paths())).toThrow(message);
+  });
+
+  it.each(['serverAuth', 'clientAuth'])(
+    'refuses a certificate for nothing but %s, unless for MySQL',
+    async (purpose) => {
+      const half = await makeCertificate(authority, dir, purpose, ['half.example'], { purposes: purpose });
+      copyOfOne('half');
+      expect(() => open(half)).toThrow(/is not for TLS (servers|clients) .*both/);
+      expect(open({ cert: half.cert, key: half.key }).material.ca).toBeUndefined();
+    },
+  );
+
+  it('tells how long the certificate lasts: when read, and each day that it nears its end', async () => {
+    const paths = copyOfOne('dates');
+    const dayMs = 86_400_000;
+    let now = Date.now();
+    const files = new TlsFiles(paths, logger, 5, () => now);
+    opened.push(files);
+    const ends = new X509Certificate(files.material.cert).validToDate.getTime();
+    const rest = () => new Promise((resolve) => setTimeout(resolve, 50));
+    expect(lines.at(-1)).toMatch(/INFO .*TLS certificate read file/);
+    for (const [time, text] of [
+      [ends - 13 * dayMs, /WARN .*in use; it expires soon/],
+      [ends - 12 * dayMs, /WARN .*in use; it expires soon/],
+      [ends + dayMs, /ERROR .*in use; it has expired/],
+    ] as const) {
+      const before = lines.length;
+      now = time;
+      await vi.waitFor(() => expect(lines).toHaveLength(before + 1));
+      await rest();
+      expect(lines.slice(before)).toEqual([expect.stringMatching(text)]);
+    }
+    now = Date.now() - 10 * dayMs;
+    opened.push(new TlsFiles(paths, logger, 5, () => now));
+    expect(lines.at(-1)).toMatch(/ERROR .*it is not valid yet/);
   });
 
   it('takes an authority among several, and a certificate with intermediates', async () => {

@@ -22,6 +22,12 @@ interface Checked extends TlsMaterial {
 const pollMsDefault = 5_000;
 const dayMs = 86_400_000;
 const expiryWarningDays = 14;
+/** Object identifiers of extended key usages. */
+const anyPurpose = '2.5.29.37.0';
+const neededPurposes: Readonly<Record<string, string>> = {
+  'TLS servers (serverAuth)': '1.3.6.1.5.5.7.3.1',
+  'TLS clients (clientAuth)': '1.3.6.1.5.5.7.3.2',
+};
 /** A certificate, its intermediates and the authority. */
 const chainLengthMax = 8;
 
@@ -36,14 +42,18 @@ export class TlsFiles {
   readonly #listeners = new Set<(material: TlsMaterial) => void>();
   readonly #timer: NodeJS.Timeout;
   #current: Checked;
+  readonly #now: () => number;
   /** Contents that were seen last, good or bad. */
   #seen: string;
   #polling = false;
+  /** Time of day at which the end of the certificate was looked at last. */
+  #datesSeenAt = 0;
 
   /** Reads the files. Throws OPTION_INVALID that names the file that is missing or does not fit. */
-  constructor(paths: TlsPaths, logger: Logger, pollMs = pollMsDefault) {
+  constructor(paths: TlsPaths, logger: Logger, pollMs = pollMsDefault, now: () => number = Date.now) {
     this.#paths = paths;
     this.#logger = logger;
+    this.#now = now;
     const [ca, cert, key] = [paths.ca, paths.cert, paths.key].map((path) =>
       path === undefined ? undefined : readNow(path),
     );
@@ -82,6 +92,9 @@ export class TlsFiles {
     } finally {
       this.#polling = false;
     }
+    // Who runs for months is reminded each day.
+    const due = Math.abs(this.#now() - this.#datesSeenAt) >= dayMs;
+    if (due && this.#datesProblem() !== undefined) this.#report('TLS certificate in use');
   }
 
   async #readAgain(): Promise<void> {
@@ -111,16 +124,29 @@ export class TlsFiles {
   }
 
   #report(message: string): void {
-    const { subject, subjectAltName, validToDate } = this.#current.certificate;
+    const { subject, subjectAltName, validFromDate, validToDate } = this.#current.certificate;
     const fields = {
       file: this.#paths.cert,
       subject: subject.replaceAll('\n', ', '),
       names: subjectAltName,
+      validFrom: validFromDate.toISOString(),
       validTo: validToDate.toISOString(),
     };
-    const daysLeft = (validToDate.getTime() - Date.now()) / dayMs;
-    if (daysLeft < expiryWarningDays) this.#logger.warn(`${message}; it expires soon`, fields);
-    else this.#logger.info(message, fields);
+    this.#datesSeenAt = this.#now();
+    const problem = this.#datesProblem();
+    if (problem === undefined) this.#logger.info(message, fields);
+    else this.#logger[problem.level](`${message}; ${problem.text}`, fields);
+  }
+
+  /** It stays in use all the same: clocks can be wrong, and MySQL clients need not look. */
+  #datesProblem(): { readonly level: 'warn' | 'error'; readonly text: string } | undefined {
+    const { validFromDate, validToDate } = this.#current.certificate;
+    const now = this.#now();
+    if (now >= validToDate.getTime()) return { level: 'error', text: 'it has expired, and others refuse it' };
+    if (now < validFromDate.getTime())
+      return { level: 'error', text: 'it is not valid yet, and others refuse it' };
+    const daysLeft = (validToDate.getTime() - now) / dayMs;
+    return daysLeft < expiryWarningDays ? { level: 'warn', text: 'it expires soon' } : undefined;
   }
 }
 
@@ -158,6 +184,11 @@ function check(paths: TlsPaths, material: TlsMaterial): Checked {
     if (authorities.length === 0) throw invalid(`${paths.ca} holds no certificate`);
     if (!isIssued(certificate, intermediates, authorities))
       throw invalid(`no authority in ${paths.ca} has issued the certificate in ${paths.cert}`);
+    const lacking = lackingPurpose(certificate);
+    if (lacking !== undefined)
+      throw invalid(
+        `the certificate in ${paths.cert} is not for ${lacking}: nodes are both servers and clients`,
+      );
   }
   const context = createSecureContext({
     ...material,
@@ -177,6 +208,14 @@ function certificatesOf(path: string, pem: Buffer): X509Certificate[] {
   } catch (error) {
     throw invalid(`${path} holds a damaged certificate`, error);
   }
+}
+
+/** A purpose that nodes need and that a list of purposes in the certificate leaves out. */
+function lackingPurpose({ keyUsage }: X509Certificate): string | undefined {
+  // Undefined without such a list, whatever its type says.
+  const purposes: readonly string[] | undefined = keyUsage;
+  if (purposes === undefined || purposes.includes(anyPurpose)) return undefined;
+  return Object.keys(neededPurposes).find((name) => !purposes.includes(neededPurposes[name] ?? ''));
 }
 
 function isIssued(

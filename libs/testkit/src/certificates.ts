@@ -54,6 +54,7 @@ export async function makeCertificate(
   dir: string,
   name: string,
   hosts: readonly string[],
+  { purposes = 'serverAuth,clientAuth' } = {},
 ): Promise<IdentityFiles> {
   const identity = { ca: authority.cert, cert: join(dir, `${name}.crt`), key: join(dir, `${name}.key`) };
   const work = await mkdtemp(join(tmpdir(), 'millrace-certs-'));
@@ -61,7 +62,7 @@ export async function makeCertificate(
     const request = join(work, 'request');
     const extensions = join(work, 'extensions');
     await writeKey(identity.key);
-    await writeFile(extensions, extensionsFor(hosts));
+    await writeFile(extensions, extensionsFor(hosts, purposes));
     await openssl(['req', '-new', '-sha256', '-key', identity.key, '-out', request, '-subj', `/CN=${name}`]);
     await openssl([
       ...['x509', '-req', '-sha256', '-in', request, '-out', identity.cert, '-extfile', extensions],
@@ -74,12 +75,12 @@ export async function makeCertificate(
   return identity;
 }
 
-function extensionsFor(hosts: readonly string[]): string {
+function extensionsFor(hosts: readonly string[], purposes: string): string {
   const names = hosts.map((host) => `${isIP(host) === 0 ? 'DNS' : 'IP'}:${host}`);
   return [
     'basicConstraints=critical,CA:FALSE',
     'keyUsage=critical,digitalSignature',
-    'extendedKeyUsage=serverAuth,clientAuth',
+    `extendedKeyUsage=${purposes}`,
     `subjectAltName=${names.join(',')}`,
     '',
   ].join('\n');
