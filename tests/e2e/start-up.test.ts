@@ -1,5 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { HealthCheckResponse_ServingStatus, HealthClient } from '@millrace/proto/grpc/health/v1/health';
 import { callUnary } from '@millrace/rpc/client';
@@ -110,6 +114,28 @@ describe('a standalone process', () => {
     const lines = stderr.trim().split('\n');
     expect(lines.length).toBeGreaterThan(0);
     for (const line of lines) expect(JSON.parse(line)).toMatchObject({ level: expect.any(String) });
+  });
+
+  it.each(['mysql', 'grpc', 'http'])('says that its %s port is taken, in its own format', async (taken) => {
+    const holder = createServer().listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+    const dataDir = await mkdtemp(join(tmpdir(), 'millrace-taken-'));
+    const ports = ['mysql', 'grpc', 'http'].flatMap((name) => [
+      `--${name}-port`,
+      name === taken ? `${port}` : '0',
+    ]);
+    const args = ['--data-dir', dataDir, ...ports, '--log-format', 'json'];
+    const { code, stdout, stderr } = await runService('aggregator', ...args);
+    holder.close();
+    await rm(dataDir, { recursive: true });
+    expect([code, stdout]).toEqual([1, '']);
+    const lines = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { message: string; error?: string });
+    const { error } = lines.find(({ message }) => message === 'start failed') ?? {};
+    expect(error).toMatch(new RegExp(`^OPTION_INVALID: cannot listen on 127.0.0.1:${port}.*EADDRINUSE`));
   });
 
   it('exits at once on a second SIGTERM', async () => {

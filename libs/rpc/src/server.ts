@@ -1,4 +1,4 @@
-import { Server, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { Server, type ServiceDefinition, setLogger, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import {
   type HealthServer,
@@ -46,6 +46,7 @@ export class RpcServer {
 
   constructor(options: RpcServerOptions) {
     this.#options = options;
+    routeLibraryLog(options.logger);
     this.#security = options.security ?? noSecurity;
     this.#refusals = new RefusalLog(options.logger);
     const origin = hostAndPort(options.host, options.port);
@@ -135,4 +136,10 @@ export class RpcServer {
       });
     }
   }
+}
+
+/** Left alone, grpc-js writes lines of its own to stderr, in no format of ours. The process has one such log. */
+function routeLibraryLog(logger: Logger): void {
+  const route = (level: 'debug' | 'warn') => (text: unknown) => logger[level]('gRPC library', { text });
+  setLogger({ debug: route('debug'), info: route('debug'), error: route('warn') });
 }

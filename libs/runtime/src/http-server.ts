@@ -59,7 +59,8 @@ export class HttpServer {
   start(): Promise<number> {
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause) => {
+      // It stays: a failed accept (no file descriptors, for example) concerns that client only.
+      this.#server.on('error', (cause) => {
         reject(new MillraceError('OPTION_INVALID', `cannot listen on ${host}:${port}`, { cause }));
       });
       this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));

@@ -74,7 +74,7 @@ export async function runProcess<Specs extends OptionSpecs>(
   try {
     running = await program.start(options, logger);
   } catch (error) {
-    logger.error('start failed', { error: isMillraceError(error) ? error.message : error });
+    logger.error('start failed', { error });
     if (isMillraceError(error)) logger.error(`remedy: ${error.remedy}`);
     process.exit(1);
   }
