@@ -136,16 +136,11 @@ export const memberOptions = {
 
 /**
  * The address to announce: what was asked for, else where the node listens. One that listens on every address is reached by
- * its host name, as containers of a network reach each other. Throws OPTION_INVALID for anything but host:port.
+ * its host name, as containers of a network reach each other.
  */
 export function advertisedAddress(advertise: string | undefined, host: string, port: number): string {
-  if (advertise !== undefined) {
-    if (!/^.+:\d+$/.test(advertise)) {
-      throw new MillraceError('OPTION_INVALID', `--advertise takes host:port, not '${advertise}'`);
-    }
-    // Port 0 stands for the port that was chosen.
-    return advertise.replace(/:0$/, `:${port}`);
-  }
+  // Port 0 stands for the port that was chosen.
+  if (advertise !== undefined) return advertise.replace(/:0$/, `:${port}`);
   return hostAndPort(host === '0.0.0.0' || host === '::' ? hostname() : host, port);
 }
 

@@ -20,6 +20,10 @@ export interface OptionSpec {
   readonly choices?: readonly string[];
 }
 
+/** Units of values whose form is checked: one address, or several between commas. */
+const addressUnit = 'host:port';
+const addressesUnit = 'host:port,…';
+
 /** Options by camelCase name. */
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
@@ -189,8 +193,20 @@ function convert(spec: OptionSpec, text: string, name: string): string | number 
           `${name} must be one of ${spec.choices.join(', ')}, not '${text}'`,
         );
       }
+      if (spec.unit === addressUnit) checkAddress(text, name);
+      if (spec.unit === addressesUnit)
+        for (const address of text.split(',')) checkAddress(address.trim(), name);
       return text;
   }
+}
+
+function checkAddress(text: string, name: string): void {
+  const [, port] = /^(?:\[[\da-f:.]+\]|[^\s:,[\]]+):(\d{1,5})$/i.exec(text) ?? [];
+  if (port !== undefined && Number(port) <= 65_535) return;
+  throw new MillraceError(
+    'OPTION_INVALID',
+    `${name} takes ${addressUnit}, with an IPv6 address in brackets, not '${text}'`,
+  );
 }
 
 function integerOf(spec: OptionSpec, text: string, name: string): number {

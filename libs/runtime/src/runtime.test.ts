@@ -34,6 +34,28 @@ describe('readOptions', () => {
     expect(() => readOptions(specs, argv, {})).toThrow(message);
   });
 
+  describe('an address', () => {
+    const read = (unit: string, text: string) =>
+      readOptions({ peer: { type: 'string', help: 'where it is', unit } } as const, ['--peer', text], {})
+        .peer;
+
+    it.each(['leaf', 'leaf:', ':1', 'leaf:99999', '::1:50051', 'a b:1', 'http://leaf:1', 'a:1,b:2'])(
+      'is not %j',
+      (text) => {
+        expect(() => read('host:port', text)).toThrow('--peer takes host:port');
+      },
+    );
+
+    it.each(['leaf-1.example:50051', '10.0.0.1:0', '[::1]:50051'])('is %j', (text) => {
+      expect(read('host:port', text)).toBe(text);
+    });
+
+    it('is one of several, where several are taken', () => {
+      expect(read('host:port,…', 'a:1, b:2')).toBe('a:1, b:2');
+      expect(() => read('host:port,…', 'a:1,b')).toThrow("not 'b'");
+    });
+  });
+
   describe('a secret', () => {
     const dir = mkdtempSync(join(tmpdir(), 'millrace-options-'));
     const file = (name: string, text: string) => {

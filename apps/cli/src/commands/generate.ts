@@ -6,7 +6,7 @@ import { Interrupt } from '../interrupt.ts';
 import { countOf } from '../number-text.ts';
 
 export const generateOptions = {
-  brokers: { type: 'string', help: 'Kafka brokers', default: '127.0.0.1:9092', unit: 'host:port' },
+  brokers: { type: 'string', help: 'Kafka brokers', default: '127.0.0.1:9092', unit: 'host:port,…' },
   topic: { type: 'string', help: 'topic, created if it does not exist', default: 'adtech' },
   partitions: { type: 'integer', help: 'partitions of a created topic', default: 4, min: 1, max: 256 },
   count: { type: 'integer', help: 'events to write; without it until Ctrl-C', unit: 'events', min: 1 },
