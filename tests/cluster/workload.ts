@@ -8,9 +8,10 @@ import { createTopic } from '../support/kafka.ts';
 import { kafkaInside } from './cluster-services.ts';
 import type { ContainerCluster } from './container-cluster.ts';
 
+export const eventsPerSecond = 500;
 const targets = [
-  { topic: 'events', partitions: 4, format: 'json', eventsPerSecond: 500, countMin: 0 },
-  { topic: 'transformed', partitions: 4, format: 'json', eventsPerSecond: 500, countMin: 0 },
+  { topic: 'events', partitions: 4, format: 'json', eventsPerSecond, countMin: 0 },
+  { topic: 'transformed', partitions: 4, format: 'json', eventsPerSecond, countMin: 0 },
 ] as const satisfies readonly FeedTarget[];
 const loads = [
   { table: 'by_id', topic: 'events' },

@@ -3,11 +3,11 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 import { sleep } from '@millrace/runtime/backoff';
 import { assignRanges, rendezvous } from './batch/assign-ranges.ts';
 import { type BatchEvent, type BatchStep, isFinal, nextStep } from './batch/batch-state.ts';
-import { failurePolicyOf, retryDelayMs } from './batch/failure-policy.ts';
+import { failurePolicyOf, mayWorkElsewhere, retryDelayMs } from './batch/failure-policy.ts';
 import { isAboutRows, loadFailure } from './batch/load-failure.ts';
 import { partitionRecord } from './batch/partition-record.ts';
 import type { ErrorLog, FailedBatch } from './error-log.ts';
-import type { RunnerContext } from './pipeline-runner.ts';
+import type { BatchContext } from './pipeline-runner.ts';
 import type { PipelineSpec } from './pipeline-spec.ts';
 import type {
   ExtractReport,
@@ -51,7 +51,7 @@ const lockWaitMs = 60_000;
  * same ranges until it succeeds or must be given up.
  */
 export class BatchRunner {
-  readonly #context: RunnerContext;
+  readonly #context: BatchContext;
   readonly #errors: ErrorLog;
   readonly #order: BatchOrder;
   readonly #batchId: bigint;
@@ -63,7 +63,7 @@ export class BatchRunner {
   #step: BatchStep = 'planned';
   #attempt = 0;
 
-  constructor(context: RunnerContext, errors: ErrorLog, order: BatchOrder) {
+  constructor(context: BatchContext, errors: ErrorLog, order: BatchOrder) {
     this.#context = context;
     this.#errors = errors;
     this.#order = order;
@@ -188,7 +188,7 @@ export class BatchRunner {
   }
 
   /** One extractor's part of the attempt. Ends at once when a node that it needs is lost. */
-  #extractShare(
+  async #extractShare(
     node: NodeAddress,
     ranges: readonly SourceRangeSpec[],
     attempt: { readonly transactionId: bigint; readonly index: number; readonly targets: readonly Target[] },
@@ -218,7 +218,14 @@ export class BatchRunner {
       runnerAddress: runner?.address ?? '',
     };
     const losses = [...new Set(needed.map(({ gone }) => gone))];
-    return untilLost(losses, signal, (scope) => extractors.extract(node.address, order, scope));
+    try {
+      return await untilLost(losses, signal, (scope) => extractors.extract(node.address, order, scope));
+    } catch (error) {
+      // What is lost is lost to everybody; other faults may lie between these nodes alone.
+      const between = !signal.aborted && !losses.some((loss) => loss.aborted) && mayWorkElsewhere(error);
+      if (between) nodes.distrust(...(transforms && runner !== undefined ? [node, runner] : [node]));
+      throw error;
+    }
   }
 
   #leafIds(): string[] {

@@ -7,7 +7,8 @@ import type { Logger } from '@millrace/runtime/logger';
 import { rendezvous } from './batch/assign-ranges.ts';
 import { planRanges } from './batch/batch-plan.ts';
 import { batchSizeDefaults, nextBatchSize } from './batch/batch-size.ts';
-import { failurePolicyOf, retryDelayMs } from './batch/failure-policy.ts';
+import { failurePolicyOf, mayWorkElsewhere, retryDelayMs } from './batch/failure-policy.ts';
+import { TrustedNodes } from './batch/trusted-nodes.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { ErrorLog, type ErrorLogPipeline, RecordedError } from './error-log.ts';
 import type { PipelineMetrics } from './metrics.ts';
@@ -36,6 +37,11 @@ export interface RunnerContext {
   readonly sourceDelayMs: () => number;
 }
 
+/** The same for the batches of one pipeline. */
+export interface BatchContext extends RunnerContext {
+  readonly nodes: TrustedNodes;
+}
+
 export interface RunOptions {
   /** Ends when nothing is left in the source. */
   readonly untilCaughtUp: boolean;
@@ -61,7 +67,7 @@ interface NextBatch {
 
 /** Runs the batches of one pipeline, one after the other, until it is stopped, done or in error. */
 export class PipelineRunner {
-  readonly #context: RunnerContext;
+  readonly #context: BatchContext;
   readonly #pipelineId: bigint;
   readonly #labels: { readonly database: string; readonly pipeline: string };
   readonly #errors: ErrorLog;
@@ -72,7 +78,7 @@ export class PipelineRunner {
   #goal: ReadonlyMap<string, bigint> | undefined;
 
   constructor(context: RunnerContext, pipeline: ErrorLogPipeline) {
-    this.#context = context;
+    this.#context = { ...context, nodes: new TrustedNodes(context.nodes, context.clock) };
     this.#pipelineId = pipeline.id;
     this.#labels = { database: pipeline.databaseName, pipeline: pipeline.name };
     this.#errors = new ErrorLog(context, pipeline);
@@ -237,7 +243,9 @@ export class PipelineRunner {
         );
       } catch (error) {
         // Nothing was lost with a node that went while it looked: another one looks.
-        if (!node.leaving.aborted || signal.aborted) throw error;
+        if (node.leaving.aborted && !signal.aborted) continue;
+        if (!signal.aborted && mayWorkElsewhere(error)) nodes.distrust(node);
+        throw error;
       }
     }
   }

@@ -89,6 +89,27 @@ describe('Pipelines', () => {
     expect(state()).toBe('Running');
   });
 
+  it.each(['extractor:1', 'extractor:2'])(
+    'gives work to others when %s reaches no source',
+    async (address) => {
+      cluster.extractors = [node('one', 'extractor:1'), node('other', 'extractor:2')];
+      await create();
+      cluster.separatedAddress = address;
+      const sourcePartitions = ['0', '1', '2', '3'];
+      for (const end of [10n, 20n]) {
+        cluster.partitions = sourcePartitions.map((sourcePartition) => {
+          return { sourcePartition, earliestOffset: 0n, latestOffset: end };
+        });
+        await foreground();
+        expect(cursors()).toEqual([end, end, end, end]);
+      }
+      // At most once in each run.
+      expect(cluster.askedSeparated).toBeGreaterThan(0);
+      expect(errors()).toHaveLength(cluster.askedSeparated);
+      expect(cluster.askedSeparated).toBeLessThanOrEqual(2);
+    },
+  );
+
   it('measures batches right when the clock of the machine is set back', async () => {
     await create();
     cluster.duringExtract = () => {

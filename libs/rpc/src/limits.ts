@@ -15,10 +15,11 @@ export const channelOptions: ChannelOptions = {
   'grpc.max_send_message_length': messageBytesMax,
   // Megabytes. The default of 10 ends sessions that carry several 1 MB messages at once.
   'grpc-node.max_session_memory': 1024,
-  // Pings from both sides find peers that are gone without a word, also between calls.
+  // Pings from both sides find peers that are gone without a word, also between calls. A lease would not do: two nodes may be
+  // separated that the aggregator still reaches.
   'grpc.keepalive_permit_without_calls': 1,
-  'grpc.keepalive_time_ms': 20_000,
-  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.keepalive_time_ms': 5_000,
+  'grpc.keepalive_timeout_ms': 5_000,
   // A connection that nobody uses is closed; ChannelPool then forgets the address.
   'grpc.client_idle_timeout_ms': 5 * 60_000,
   'grpc.service_config': serviceConfig,

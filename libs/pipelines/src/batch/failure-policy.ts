@@ -34,6 +34,12 @@ export function failurePolicyOf(error: unknown): FailurePolicy {
   return error instanceof MillraceError ? (policies[error.code] ?? 'attempt') : 'attempt';
 }
 
+/** Whether a failure lies in the cluster or on its way to the source, so that other nodes may do better. */
+export function mayWorkElsewhere(error: unknown): boolean {
+  const policy = failurePolicyOf(error);
+  return policy === 'wait' || policy === 'source';
+}
+
 /** Shortest and longest pause, in ms. */
 interface Delays {
   readonly min: number;

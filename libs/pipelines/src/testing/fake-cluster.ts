@@ -34,6 +34,10 @@ export class FakeCluster {
   extractors = [node('e', 'extractor:1')];
   /** Extraction at this address never ends by itself. */
   hangingAddress = '';
+  /** The extractor at this address reaches no source. */
+  separatedAddress = '';
+  /** How often it was asked all the same. */
+  askedSeparated = 0;
   leafAddress = 'leaf:1';
   nowSeconds = () => Date.now() / 1000;
   /** Called once in the middle of the next call. */
@@ -44,10 +48,11 @@ export class FakeCluster {
   #transactions = 0n;
 
   async describe(
-    _address: string,
+    address: string,
     request: { cursors: readonly { sourcePartition: string; offset: bigint }[]; waitMs: number },
     signal: AbortSignal,
   ) {
+    this.#expectSource(address);
     this.waitsMs.push(request.waitMs);
     const happens = this.duringDescribe;
     this.duringDescribe = undefined;
@@ -67,6 +72,7 @@ export class FakeCluster {
   }
 
   async extract(address: string, order: ExtractOrder, signal: AbortSignal): Promise<ExtractReport> {
+    this.#expectSource(address);
     this.orders.push(order);
     if (address === this.hangingAddress) {
       await new Promise((_resolve, reject) =>
@@ -91,6 +97,12 @@ export class FakeCluster {
       return { ...range, records: rows, bytes: rows * 10n, transformedBytes: 0n, rows, seconds: 0.01 };
     });
     return { slices, ranges, warnings: [] };
+  }
+
+  #expectSource(address: string): void {
+    if (address !== this.separatedAddress) return;
+    this.askedSeparated += 1;
+    throw new MillraceError('SOURCE_UNREACHABLE', `no broker from ${address}`);
   }
 
   preview = async () => [[1n]];
