@@ -69,21 +69,24 @@ function explainNode(plan: Plan): PlanNode {
       const columns = plan.assignments.map(({ column }) => column).join(', ');
       return planNode(
         `Update ${plan.databaseName}.${plan.table.name} [${columns}] partitions:${partitionsText(plan.partitions)}`,
-        ...predicateNodes(plan.predicate),
+        ...changeNodes(plan),
       );
     }
     case 'delete':
       return planNode(
         `Delete ${plan.databaseName}.${plan.table.name} partitions:${partitionsText(plan.partitions)}`,
-        ...predicateNodes(plan.predicate),
+        ...changeNodes(plan),
       );
     case 'initPlans':
       return planNode('Change after subqueries', ...plan.plans.map(explainNode));
   }
 }
 
-function predicateNodes(predicate: string): readonly PlanNode[] {
-  return predicate === '' ? [] : [planNode(`Filter [${predicate}]`)];
+function changeNodes({ predicate, lookup }: UpdatePlan | DeletePlan): readonly PlanNode[] {
+  return [
+    ...(predicate === '' ? [] : [planNode(`Filter [${predicate}]`)]),
+    ...(lookup === undefined ? [] : [planNode('Lookup', explainNode(lookup.plan))]),
+  ];
 }
 
 function treeLines(node: PlanNode, depth: number): readonly string[] {
@@ -124,7 +127,7 @@ function sqlLines(plan: Plan): readonly string[] {
       return plan.plans.flatMap(sqlLines);
     case 'update':
     case 'delete':
-      return [];
+      return plan.lookup === undefined ? [] : sqlLines(plan.lookup.plan);
   }
 }
 

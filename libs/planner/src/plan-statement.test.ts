@@ -123,10 +123,13 @@ describe('changes', () => {
     ['UPDATE t SET nope = 1', 'COLUMN_UNKNOWN'],
     ['UPDATE t SET m = 1 WHERE nope = 1', 'COLUMN_UNKNOWN'],
     ['UPDATE t SET m = 1 LIMIT 1', 'SQL_UNSUPPORTED'],
-    ['UPDATE t JOIN u ON t.id = u.id SET m = 1', 'SQL_UNSUPPORTED'],
-    ['UPDATE t SET m = (SELECT w FROM u WHERE u.id = t.id)', 'SQL_UNSUPPORTED'],
+    ['UPDATE t JOIN u ON t.id = u.id SET m = 1, w = 2', 'SQL_UNSUPPORTED'],
+    ['UPDATE u LEFT JOIN t ON t.id = u.id SET m = 1', 'SQL_UNSUPPORTED'],
+    ['UPDATE t JOIN (SELECT 1 AS one) AS d SET one = 2', 'SQL_UNSUPPORTED'],
+    ['UPDATE t SET u.w = 1', 'COLUMN_UNKNOWN'],
     ['DELETE FROM t LIMIT 1', 'SQL_UNSUPPORTED'],
-    ['DELETE t FROM t JOIN u ON t.id = u.id', 'SQL_UNSUPPORTED'],
+    ['DELETE t, u FROM t JOIN u ON t.id = u.id', 'SQL_UNSUPPORTED'],
+    ['DELETE v FROM t JOIN u ON t.id = u.id', 'TABLE_UNKNOWN'],
     ['DELETE FROM t WHERE COUNT(*) > 1', 'GROUP_FUNCTION_MISUSE'],
   ])('refuses %s', async (sql, code) => {
     await createTables();
@@ -170,6 +173,30 @@ describe('changes', () => {
     expect((await cluster.rows(`SELECT COUNT(*) FROM plain.t WHERE ${none.predicate}`)).rows).toEqual([
       ['3'],
     ]);
+  });
+
+  it('looks up what depends on other tables, by the columns that it depends on', async () => {
+    await createTables();
+    const plan = await changed(
+      'UPDATE t SET n = n + (SELECT MAX(w) FROM u WHERE u.id = t.id) WHERE m > 0 AND EXISTS (SELECT 1 FROM u WHERE u.id = t.id)',
+    );
+    if (plan.kind !== 'update' || plan.lookup === undefined) throw new Error('no lookup');
+    expect(plan.lookup.keys).toEqual([{ name: 'millrace k0', column: 'id' }]);
+    const { rows } = await cluster.execute(plan.lookup.plan, true);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(plan.assignments[0]?.expression).toContain('"n"');
+    expect(plan.predicate).toContain('"m"');
+  });
+
+  it('reads more than a thousand rows of a subquery where they are', async () => {
+    await createTables();
+    const rows = Array.from({ length: 1001 }, (_unused, at) => [BigInt(at)]);
+    const sql = 'DELETE FROM t WHERE id IN (SELECT id FROM u)';
+    expect(change(sql, [rows.slice(0, 2)])).toMatchObject({
+      partitions: { kind: 'keys', keys: [[0n], [1n]] },
+    });
+    expect(change(sql, [rows.slice(1)])).not.toHaveProperty('lookup');
+    expect(change(sql, [rows])).toHaveProperty('lookup');
   });
 
   it('makes literals of what must not change on replay', async () => {

@@ -85,6 +85,16 @@ export interface InitPlans {
   readonly plans: readonly SelectPlan[];
 }
 
+/**
+ * What a change needs of other tables. Its assignments and predicate read the rows of `plan` as table "millrace lookup";
+ * of rows that agree in `keys` only one may be there.
+ */
+export interface ChangeLookup {
+  readonly plan: SelectPlan;
+  /** Columns of the lookup and the columns of the changed table that they hold values of. */
+  readonly keys: readonly { readonly name: string; readonly column: string }[];
+}
+
 export interface PlannedAssignment {
   readonly column: string;
   /** DuckDB expression, not converted to the column's type; in ON DUPLICATE KEY UPDATE new values are `excluded."c"`. */
@@ -121,6 +131,7 @@ export interface UpdatePlan {
   readonly assignments: readonly PlannedAssignment[];
   /** DuckDB condition over the table's quoted column names; empty for every row. */
   readonly predicate: string;
+  readonly lookup?: ChangeLookup;
 }
 
 export interface DeletePlan {
@@ -131,4 +142,5 @@ export interface DeletePlan {
   readonly table: TableDefinition;
   readonly partitions: PartitionSet;
   readonly predicate: string;
+  readonly lookup?: ChangeLookup;
 }

@@ -61,6 +61,42 @@ function describeTableKind(name: string, kind: Partial<TableDefinition>): void {
       expect(await fixture.contents()).toEqual([]);
     });
 
+    test('changes rows by what a lookup slice says of them', async () => {
+      await open();
+      await insert([
+        [1, 1, 'a'],
+        [2, 2, 'b'],
+        [3, null, 'c'],
+        [4, null, 'd'],
+      ]);
+      const looked = (column: string) =>
+        `(SELECT ${column} FROM temp.main."millrace lookup" AS lookup WHERE lookup.k IS NOT DISTINCT FROM "u")`;
+      const runLooked = async (query: string, operation: Operation) => {
+        const transaction = fixture.newTransaction();
+        await fixture.stage(transaction, query, 'l', ordinal);
+        return fixture.prepare(transaction, [operation], { onePhase: true, ordinal });
+      };
+      const update: Operation = {
+        kind: 'update',
+        tableId: 1n,
+        assignments: [{ column: 'v', expression: looked('lookup.v') }],
+        predicate: `EXISTS ${looked('1')}`,
+        lookupSlice: 'l',
+      };
+      const found = `SELECT 1 AS k, 'x' AS v UNION ALL SELECT NULL, 'y'`;
+      expect((await runLooked(found, update)).affectedRows).toBe(3n);
+      expect(await fixture.contents()).toEqual(['1,1,x', '2,2,b', '3,NULL,y', '4,NULL,y']);
+      const remove: Operation = {
+        kind: 'delete',
+        tableId: 1n,
+        predicate: `"id" < 4 AND EXISTS ${looked('1')}`,
+        lookupSlice: 'l',
+      };
+      expect((await runLooked('SELECT NULL::INTEGER AS k', remove)).affectedRows).toBe(1n);
+      expect(await fixture.contents()).toEqual(['1,1,x', '2,2,b', '4,NULL,y']);
+      expect(await codeOf(run(remove))).toBe('TRANSACTION_ABORTED');
+    });
+
     test('keeps its rows over a restart', async () => {
       await open();
       await insert([

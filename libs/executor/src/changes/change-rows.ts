@@ -47,24 +47,30 @@ export async function changeRows(
   { map, coordinator }: { readonly map: PartitionMap; readonly coordinator: TransactionCoordinator },
   { lockWaitMs, signal }: ChangeSettings,
 ): Promise<bigint> {
-  const { table, databaseId, databaseName, schemaVersion, operation } = change;
-  const participants: Participant[] = [];
-  const placed = table.reference
-    ? new Map(map.partitions(databaseName).map(({ leafId }) => [leafId, [referenceOrdinal]]))
-    : routePartitions(map, databaseName, change.partitions, () => true);
-  if (table.reference && change.partitions.kind === 'none') return 0n;
-  for (const [leafId, ordinals] of placed) {
-    for (const ordinal of ordinals)
-      participants.push({ leafId, databaseId, ordinal, operations: [operation] });
-  }
+  const { table, databaseId, schemaVersion, operation } = change;
+  const participants = placesOf(change, map).map((place): Participant => {
+    return { ...place, databaseId, operations: [operation] };
+  });
   if (participants.length === 0) return 0n;
-  const locks = participants.map(({ ordinal }) => ({
-    tableId: table.id,
-    ordinal,
-    mode: 'exclusive' as const,
-  }));
+  const locks = exclusiveLocks(table, participants);
   const { votes } = await coordinator.run({ schemaVersion, locks, participants, lockWaitMs, signal });
   return affectedRowsOf(table, votes);
+}
+
+/** The partitions a change concerns, and the leaves that hold them. */
+export function placesOf(
+  { table, databaseName, partitions }: Omit<RowChange, 'operation'>,
+  map: PartitionMap,
+): readonly { readonly leafId: string; readonly ordinal: number }[] {
+  if (table.reference && partitions.kind === 'none') return [];
+  const placed = table.reference
+    ? new Map(map.partitions(databaseName).map(({ leafId }) => [leafId, [referenceOrdinal]]))
+    : routePartitions(map, databaseName, partitions, () => true);
+  return [...placed].flatMap(([leafId, ordinals]) => ordinals.map((ordinal) => ({ leafId, ordinal })));
+}
+
+export function exclusiveLocks(table: TableDefinition, places: readonly { readonly ordinal: number }[]) {
+  return places.map(({ ordinal }) => ({ tableId: table.id, ordinal, mode: 'exclusive' as const }));
 }
 
 /** Every copy of a reference table counts the same rows. */

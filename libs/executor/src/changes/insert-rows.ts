@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import type { DatabaseDefinition, PartitionPlacement, TableDefinition } from '@millrace/catalog/definitions';
 import type { PartitionFile } from '@millrace/engine/parquet';
 import { MillraceError } from '@millrace/errors/millrace-error';
@@ -9,6 +8,7 @@ import type { SelectRunner, ViewSource } from '../queries/select-runner.ts';
 import type { Participant, TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { AutoIncrement } from './auto-increment.ts';
 import { affectedRowsOf, checkedAssignments, lockModeOfInsert } from './change-rows.ts';
+import { type Delivery, stageSlices } from './stage-slices.ts';
 import { type SplitRows, splitRows } from './staged-rows.ts';
 
 export interface InsertRowsOptions {
@@ -30,17 +30,6 @@ export interface InsertOutcome {
   readonly skippedRows: bigint;
   readonly firstGenerated: bigint | undefined;
 }
-
-/** A slice and the partition it goes to. */
-interface Delivery {
-  readonly leafId: string;
-  readonly ordinal: number;
-  readonly path: string;
-  /** Unique at its leaf within the transaction. */
-  readonly slice: string;
-}
-
-const chunkBytes = 1024 * 1024;
 
 /** Runs INSERT and REPLACE: computes the rows, splits them by partition, stages the slices at the leaves and commits. */
 export class InsertRows {
@@ -81,12 +70,15 @@ export class InsertRows {
   ): Promise<InsertOutcome> {
     const { rowCount, firstGenerated } = rows;
     if (rowCount === 0) return { affectedRows: 0n, rowCount, skippedRows: 0n, firstGenerated };
-    const { coordinator, map } = this.#options;
+    const { coordinator, leaves, map } = this.#options;
     const { table, schemaVersion } = plan;
     const deliveries = deliveriesOf(rows.files, map.partitions(database.name));
     const transactionId = coordinator.begin();
     try {
-      await this.#stage(transactionId, database.id, table, deliveries, signal);
+      await stageSlices(
+        { leaves, transactionId, databaseId: database.id, tableId: table.id, signal },
+        deliveries,
+      );
     } catch (error) {
       await coordinator.abandon(transactionId, [...new Set(deliveries.map(({ leafId }) => leafId))]);
       throw error;
@@ -116,23 +108,6 @@ export class InsertRows {
         : votes.reduce((sum, vote) => sum + vote.skippedRows, 0n),
       firstGenerated,
     };
-  }
-
-  async #stage(
-    transactionId: bigint,
-    databaseId: bigint,
-    table: TableDefinition,
-    deliveries: readonly Delivery[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    // Async, so that a leaf that is away counts as a failure like any other and the rest is still waited for.
-    const stageOne = async ({ leafId, ordinal, path, slice }: Delivery): Promise<void> => {
-      const leaf = this.#options.leaves.online(leafId);
-      const order = { transactionId, databaseId, ordinal, tableId: table.id, slice };
-      await leaf.stage(order, createReadStream(path, { highWaterMark: chunkBytes }), signal);
-    };
-    const settled = await Promise.allSettled(deliveries.map(stageOne));
-    for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
   }
 }
 

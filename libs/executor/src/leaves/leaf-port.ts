@@ -22,8 +22,15 @@ export type RowOperation =
       readonly assignments: readonly PlannedAssignment[];
       /** DuckDB condition; empty for every row. */
       readonly predicate: string;
+      /** A staged slice that assignments and condition read as the plan's lookup table. */
+      readonly lookupSlice?: string;
     }
-  | { readonly kind: 'delete'; readonly tableId: bigint; readonly predicate: string }
+  | {
+      readonly kind: 'delete';
+      readonly tableId: bigint;
+      readonly predicate: string;
+      readonly lookupSlice?: string;
+    }
   | { readonly kind: 'truncate'; readonly tableId: bigint };
 
 /** What a leaf must hold of one database. */

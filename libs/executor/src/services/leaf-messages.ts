@@ -35,11 +35,14 @@ function operationToProto(operation: RowOperation): Operation {
       };
     }
     case 'update': {
-      const update = { tableId, assignments: [...operation.assignments], predicate: operation.predicate };
+      const { predicate, lookupSlice } = operation;
+      const update = { tableId, assignments: [...operation.assignments], predicate, lookupSlice };
       return { operation: { $case: 'update', update } };
     }
-    case 'delete':
-      return { operation: { $case: 'delete', delete: { tableId, predicate: operation.predicate } } };
+    case 'delete': {
+      const { predicate, lookupSlice } = operation;
+      return { operation: { $case: 'delete', delete: { tableId, predicate, lookupSlice } } };
+    }
     case 'truncate':
       return { operation: { $case: 'truncate', truncate: { tableId } } };
   }

@@ -1,19 +1,17 @@
 import { planUpdate } from '@millrace/planner/plan-statement';
-import { changeOfUpdate, changeRows } from '../changes/change-rows.ts';
+import { changeOfUpdate } from '../changes/change-rows.ts';
+import { changeLookedUpRows } from '../changes/looked-up-rows.ts';
 import { changeSettings, noteWrite } from './change-settings.ts';
 import { planChange } from './plan-change.ts';
 import { replanOnSchemaChange } from './replan.ts';
 import { changed, type StatementHandler } from './statement-handler.ts';
 
 export const runUpdate: StatementHandler<'update'> = async (statement, context) => {
-  const { services, session } = context;
+  const { services, session, views } = context;
   const affected = await replanOnSchemaChange(context, async () => {
     const plan = await planChange(context, (bind, results) => planUpdate(statement, bind, results));
-    return changeRows(
-      changeOfUpdate(plan),
-      { ...services, map: services.catalog.schema },
-      changeSettings(context),
-    );
+    const parts = { ...services, leaves: services.registry, map: services.catalog.schema, views };
+    return changeLookedUpRows(changeOfUpdate(plan), plan.lookup, parts, changeSettings(context));
   });
   noteWrite(session);
   return changed(

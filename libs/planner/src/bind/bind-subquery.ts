@@ -4,7 +4,15 @@ import type { Query } from '@millrace/sql/ast/query';
 import { type BoundExpression, call, literal } from '../bound/bound-expression.ts';
 import type { BoundQuery } from '../bound/bound-query.ts';
 import { outerColumnsOf } from '../bound/walk.ts';
-import { type ComparisonSql, compare, comparisonType, conjunction, disjunction } from '../types/compare.ts';
+import {
+  type ComparisonSql,
+  compare,
+  comparisonType,
+  conjunction,
+  disjunction,
+  inList,
+  negation,
+} from '../types/compare.ts';
 import { asValue, convertTo } from '../types/convert.ts';
 import { intType } from '../types/type-class.ts';
 import { bindScalar } from './bind-literal.ts';
@@ -22,23 +30,25 @@ export const comparisonSql: Readonly<Record<ComparisonOperator, ComparisonSql>> 
   '>=': '>=',
 };
 
+/** More rows are not worth being constants of the statement. */
+const initRowsMax = 1000;
+
 /**
- * The rows of an uncorrelated subquery of a change, or undefined while they are not known; subqueries of queries stay
- * where they are.
+ * The rows of an uncorrelated subquery of a change, none while they are not known. Other subqueries stay where they are:
+ * those of queries, correlated ones, and those with more than `rowsMax` rows.
  */
 type InitAnswer = { readonly kind: 'stays' } | { readonly kind: 'rows'; readonly rows: InitResult };
 
-function askInit(binder: Binder, query: BoundQuery): InitAnswer {
+function askInit(binder: Binder, query: BoundQuery, rowsMax: number): InitAnswer {
   const init = binder.initQueries;
-  if (init === undefined) return { kind: 'stays' };
-  if (outerColumnsOf(query).length > 0) {
-    throw new MillraceError(
-      'SQL_UNSUPPORTED',
-      'correlated subqueries in UPDATE and DELETE are not supported',
-    );
-  }
-  init.queries.push(query);
-  return { kind: 'rows', rows: init.results[init.queries.length - 1] ?? [] };
+  if (init === undefined || outerColumnsOf(query).length > 0) return { kind: 'stays' };
+  init.queries.push({ ...query, limit: lesser(query.limit, BigInt(rowsMax) + 1n) });
+  const rows = init.results[init.queries.length - 1] ?? [];
+  return rows.length > rowsMax ? { kind: 'stays' } : { kind: 'rows', rows };
+}
+
+function lesser(limit: bigint | undefined, other: bigint): bigint {
+  return limit === undefined || limit > other ? other : limit;
 }
 
 /** `(query)` as a value. */
@@ -51,7 +61,8 @@ export function bindScalarSubquery(
   const query = bindQuery(binder, node, environment);
   requireColumns(query, 1);
   const [column] = query.columns;
-  const answer = askInit(binder, query);
+  // Two rows are one too many already.
+  const answer = askInit(binder, { ...query, limit: lesser(query.limit, 2n) }, 2);
   if (answer.kind === 'rows') {
     if (answer.rows.length > 1) throw new MillraceError('SUBQUERY_ROWS', 'Subquery returns more than 1 row');
     return column === undefined
@@ -69,16 +80,10 @@ export function bindExists(
   bindQuery: BindQuery,
 ): BoundExpression {
   const query = bindQuery(binder, node, environment);
-  const answer = askInit(
-    binder,
-    binder.initQueries === undefined ? query : { ...query, limit: limitToOne(query) },
-  );
+  // One row says it all.
+  const answer = askInit(binder, { ...query, limit: lesser(query.limit, 1n) }, 1);
   if (answer.kind === 'rows') return truth(answer.rows.length > 0);
   return { kind: 'subquery', form: 'exists', query, type: intType, nullable: false };
-}
-
-function limitToOne(query: BoundQuery): bigint {
-  return query.limit === undefined || query.limit > 1n ? 1n : query.limit;
 }
 
 function truth(value: boolean): BoundExpression {
@@ -100,7 +105,7 @@ export function bindQuantified(
   );
   const query = bindQuery(binder, node, environment);
   requireColumns(query, operands.length);
-  const answer = askInit(binder, query);
+  const answer = askInit(binder, query, initRowsMax);
   if (answer.kind === 'rows') return compareWithRows(comparison, operands, query, answer.rows);
   if (operands.length > 1 && outerColumnsOf(query).length > 0) {
     throw new MillraceError(
@@ -143,6 +148,16 @@ function compareWithRows(
   rows: InitResult,
 ): BoundExpression {
   if (rows.length === 0) return truth(quantifier === 'all');
+  const [operand, ...others] = operands;
+  const isList = quantifier === 'any' ? operator === '=' : operator === '<>';
+  if (operand !== undefined && others.length === 0 && isList) {
+    const type = query.columns[0]?.type ?? { kind: 'null' };
+    const list = inList(
+      operand,
+      rows.map(([value = null]) => literal(type, value)),
+    );
+    return quantifier === 'any' ? list : negation(list);
+  }
   const comparisons = rows.map((row) => {
     const columns = operands.map((operand, at) => {
       const value = row[at] ?? null;

@@ -3,25 +3,30 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Expression } from '@millrace/sql/ast/expression';
 import type { LimitValue, TableReference } from '@millrace/sql/ast/query';
 import { bindConditions } from '../bind/bind-expression.ts';
+import { bindFrom } from '../bind/bind-from.ts';
 import { bindQuery } from '../bind/bind-query.ts';
 import { Binder, type InitResult } from '../bind/binder.ts';
 import type { ExpressionEnvironment } from '../bind/expression-environment.ts';
-import { type ClauseName, scopeOf } from '../bind/name-scope.ts';
+import type { ClauseName, NameScope } from '../bind/name-scope.ts';
 import type { BindContext } from '../bind-context.ts';
 import type { BoundExpression } from '../bound/bound-expression.ts';
+import type { BoundFrom } from '../bound/bound-query.ts';
 import { partitionsOf } from '../distribute/fragment-builder.ts';
 import { planQuery } from '../distribute/merge-planner.ts';
 import { placeFrom } from '../distribute/placement.ts';
-import type { InitPlans, PartitionSet } from '../plan.ts';
-import { renderExpression } from '../render/render-expression.ts';
-import { type TargetTable, targetRelation, targetScope, targetTable } from './target-table.ts';
+import type { ChangeLookup, InitPlans, PartitionSet } from '../plan.ts';
+import { type RenderScope, renderExpression } from '../render/render-expression.ts';
+import { LookupBuilder } from './change-lookup.ts';
+import type { ChangeTarget } from './change-target.ts';
+import type { TargetTable } from './target-table.ts';
+import { targetScope } from './target-table.ts';
 
-/** What UPDATE and DELETE have in common: one table, a condition, and the partitions it concerns. */
-export interface BoundChange extends TargetTable {
+/** What UPDATE and DELETE have in common: the table that changes, and conditions on it and what it is joined with. */
+export interface BoundChange extends ChangeTarget {
   readonly binder: Binder;
+  readonly from: BoundFrom;
   readonly environment: (clause: ClauseName) => ExpressionEnvironment;
-  readonly partitions: PartitionSet;
-  readonly predicate: string;
+  readonly conditions: readonly BoundExpression[];
 }
 
 export interface ChangedRows {
@@ -32,24 +37,20 @@ export interface ChangedRows {
 }
 
 /**
- * Binds table and condition of an UPDATE or DELETE.
+ * Binds tables and condition of an UPDATE or DELETE; `findTarget` says which of the tables changes.
  *
- * @throws SQL_UNSUPPORTED for joins and LIMIT, and the errors of names
+ * @throws SQL_UNSUPPORTED for LIMIT, and the errors of names
  */
 export function bindChange(
   { verb, tables, where, limit }: ChangedRows,
   context: BindContext,
   initResults: readonly InitResult[],
+  findTarget: (from: BoundFrom, scope: NameScope) => ChangeTarget,
 ): BoundChange {
-  const [reference, ...others] = tables;
-  if (reference?.kind !== 'table' || others.length > 0) {
-    throw new MillraceError('SQL_UNSUPPORTED', `${verb} of joined tables is not supported`);
-  }
   if (limit !== undefined) throw new MillraceError('SQL_UNSUPPORTED', `${verb} with LIMIT is not supported`);
-  const target = targetTable(context, reference.name);
-  const relation = targetRelation(target, reference.alias ?? reference.name.name);
-  const scope = scopeOf(relation);
   const binder = new Binder(context, { replayed: true, initResults });
+  const { from, scope } = bindFrom(tables, { binder, bindQuery, parent: undefined, ctes: undefined });
+  if (from === undefined) throw new MillraceError('INTERNAL', `${verb} without a table`);
   const environment = (clause: ClauseName): ExpressionEnvironment => ({
     clause,
     scope,
@@ -58,17 +59,48 @@ export function bindChange(
     aggregates: false,
     windows: false,
   });
+  const target = findTarget(from, scope);
   const conditions = bindConditions(binder, where, environment('where clause'), bindQuery);
-  const placement = placeFrom(relation, conditions);
+  return { ...target, binder, from, environment, conditions };
+}
+
+interface PlacedChange {
+  readonly partitions: PartitionSet;
+  readonly predicate: string;
+  readonly lookup?: ChangeLookup;
+  /** For the values that are assigned. */
+  readonly scope: RenderScope;
+}
+
+/** Where the rows are and which they are; `values` are what they get. */
+export function placeChange(
+  { binder, from, relation, conditions }: BoundChange,
+  values: readonly BoundExpression[],
+): PlacedChange {
+  const lookup = new LookupBuilder(relation);
+  const own = conditions.filter((condition) => !lookup.needs(condition));
+  const placement = placeFrom(relation, own);
+  const partitions: PartitionSet = placement === undefined ? { kind: 'all' } : partitionsOf(placement);
+  const predicates = own.map((condition) => renderExpression(condition, targetScope));
+  const alone = from.kind === 'relation' && own.length === conditions.length;
+  if (alone && !values.some((value) => lookup.needs(value)))
+    return { partitions, predicate: predicates.join(' AND '), scope: targetScope };
+  for (const condition of [...joinConditions(from), ...conditions]) {
+    if (!own.includes(condition)) lookup.addCondition(condition);
+  }
+  for (const value of values) lookup.addValue(value);
   return {
-    ...target,
-    binder,
-    environment,
-    partitions: placement === undefined ? { kind: 'all' } : partitionsOf(placement),
-    predicate: conditions
-      .map((condition: BoundExpression) => renderExpression(condition, targetScope))
-      .join(' AND '),
+    partitions,
+    predicate: [...predicates, lookup.condition].join(' AND '),
+    lookup: lookup.plan(binder, from, conditions),
+    scope: lookup.scope,
   };
+}
+
+function joinConditions(from: BoundFrom): readonly BoundExpression[] {
+  return from.kind === 'relation'
+    ? []
+    : [...from.on, ...joinConditions(from.left), ...joinConditions(from.right)];
 }
 
 /** The queries whose results the statement needs, unless they are there already. */

@@ -21,7 +21,7 @@ import { quoteIdentifier } from '../render/sql-text.ts';
 import { convertTo } from '../types/convert.ts';
 import { classOf, nullType } from '../types/type-class.ts';
 import { unifyTypes } from '../types/unify-types.ts';
-import { planAssignments } from './plan-assignments.ts';
+import { bindAssignments, renderAssignments } from './plan-assignments.ts';
 import { changeHeader } from './plan-change.ts';
 import {
   assignable,
@@ -236,7 +236,8 @@ function planOnDuplicate(statement: Insert, target: TargetTable, context: BindCo
     windows: false,
     insertedValue: (name) => excludedColumn(targetColumn(table, name)),
   };
-  const assignments = planAssignments(binder, statement.onDuplicateKeyUpdate, table, environment);
+  const bound = bindAssignments(binder, statement.onDuplicateKeyUpdate, table, environment);
+  const assignments = renderAssignments(bound, targetScope);
   if ((binder.initQueries?.queries.length ?? 0) > 0) {
     throw new MillraceError('SQL_UNSUPPORTED', 'subqueries in ON DUPLICATE KEY UPDATE are not supported');
   }

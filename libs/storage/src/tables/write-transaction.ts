@@ -1,5 +1,9 @@
 import type { EngineConnection } from '@millrace/engine/duckdb-instance';
+import { readParquetExpression } from '@millrace/engine/parquet';
 import type { ScalarValue } from '@millrace/values/column-batch';
+
+/** What changes call the rows of their lookup slice, as leaf.proto says. */
+const lookupTable = 'temp.main."millrace lookup"';
 
 type Hook = () => void | Promise<void>;
 
@@ -58,6 +62,17 @@ export class WriteTransaction {
 
   async drop(temporaryTable: string): Promise<void> {
     await this.run(`DROP TABLE ${temporaryTable}`);
+  }
+
+  /** Runs a change while the rows of a slice can be read as table "millrace lookup". */
+  async withLookup<T>(slice: string | undefined, change: () => Promise<T>): Promise<T> {
+    if (slice === undefined) return change();
+    const rows = readParquetExpression([this.slicePath(slice)]);
+    await this.run(`CREATE TEMP TABLE ${lookupTable} AS SELECT * FROM ${rows}`);
+    // After a failure the rollback takes the table away.
+    const result = await change();
+    await this.drop(lookupTable);
+    return result;
   }
 
   onCommit(hook: Hook): void {

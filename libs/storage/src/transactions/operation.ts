@@ -23,12 +23,15 @@ export interface UpdateOperation {
   readonly assignments: readonly Assignment[];
   /** DuckDB boolean expression over the table's columns; empty means every row. */
   readonly predicate: string;
+  /** A slice that assignments and predicate read as table "millrace lookup". */
+  readonly lookupSlice?: string | undefined;
 }
 
 export interface DeleteOperation {
   readonly kind: 'delete';
   readonly tableId: bigint;
   readonly predicate: string;
+  readonly lookupSlice?: string | undefined;
 }
 
 export interface TruncateOperation {
@@ -37,6 +40,12 @@ export interface TruncateOperation {
 }
 
 export type Operation = InsertOperation | UpdateOperation | DeleteOperation | TruncateOperation;
+
+/** The staged slice that an operation needs, if any. */
+export function sliceOf(operation: Operation): string | undefined {
+  if (operation.kind === 'insert') return operation.slice;
+  return operation.kind === 'truncate' ? undefined : operation.lookupSlice;
+}
 
 /** How many rows the operations of a transaction changed on one partition. */
 export interface RowCounts {

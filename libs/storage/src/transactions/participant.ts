@@ -7,7 +7,14 @@ import type { Partition } from '../partitions/partition.ts';
 import { type LockMode, type LockWait, partitionGate, type Release } from '../partitions/table-locks.ts';
 import { formatPartitionId } from '../schema/table-definition.ts';
 import { WriteTransaction } from '../tables/write-transaction.ts';
-import { addRowCounts, noRows, type Operation, type RedoRecord, type RowCounts } from './operation.ts';
+import {
+  addRowCounts,
+  noRows,
+  type Operation,
+  type RedoRecord,
+  type RowCounts,
+  sliceOf,
+} from './operation.ts';
 import type { StagingArea } from './staging-area.ts';
 import {
   nextTransition,
@@ -208,13 +215,12 @@ export class Participant {
   async #requireSlices(): Promise<void> {
     const { operations, transactionId } = this.record;
     for (const operation of operations) {
-      if (operation.kind !== 'insert') continue;
-      await access(this.#context.staging.slicePath(transactionId, operation.slice)).catch(
-        (cause: unknown) => {
-          const message = `slice ${operation.slice} of transaction ${transactionId} is not staged`;
-          throw new MillraceError('TRANSACTION_ABORTED', message, { cause });
-        },
-      );
+      const slice = sliceOf(operation);
+      if (slice === undefined) continue;
+      await access(this.#context.staging.slicePath(transactionId, slice)).catch((cause: unknown) => {
+        const message = `slice ${slice} of transaction ${transactionId} is not staged`;
+        throw new MillraceError('TRANSACTION_ABORTED', message, { cause });
+      });
     }
   }
 
@@ -238,9 +244,9 @@ export class Participant {
       case 'insert':
         return table.insert(transaction, operation);
       case 'update':
-        return table.update(transaction, operation);
+        return transaction.withLookup(operation.lookupSlice, () => table.update(transaction, operation));
       case 'delete':
-        return table.delete(transaction, operation);
+        return transaction.withLookup(operation.lookupSlice, () => table.delete(transaction, operation));
       case 'truncate':
         return table.truncate(transaction);
     }

@@ -1,0 +1,33 @@
+import { createReadStream } from 'node:fs';
+import type { Leaves } from '../leaves/leaf-port.ts';
+
+/** A slice and the partition it goes to. */
+export interface Delivery {
+  readonly leafId: string;
+  readonly ordinal: number;
+  readonly path: string;
+  /** Unique at its leaf within the transaction. */
+  readonly slice: string;
+}
+
+export interface StageOrder {
+  readonly leaves: Leaves;
+  readonly transactionId: bigint;
+  readonly databaseId: bigint;
+  readonly tableId: bigint;
+  readonly signal: AbortSignal;
+}
+
+const chunkBytes = 1024 * 1024;
+
+/** Sends slices to the leaves that need them; rejects when all have ended and one failed. */
+export async function stageSlices(order: StageOrder, deliveries: readonly Delivery[]): Promise<void> {
+  const { leaves, signal, ...header } = order;
+  // Async, so that a leaf that is away counts as a failure like any other and the rest is still waited for.
+  const stageOne = async ({ leafId, ordinal, path, slice }: Delivery): Promise<void> => {
+    const rows = createReadStream(path, { highWaterMark: chunkBytes });
+    await leaves.online(leafId).stage({ ...header, ordinal, slice }, rows, signal);
+  };
+  const settled = await Promise.allSettled(deliveries.map(stageOne));
+  for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
+}
