@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorsPage } from './errors-page.ts';
+import { functionsPage } from './functions-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { optionsPage } from './options-page.ts';
 import { root } from './source-tree.ts';
@@ -8,6 +9,7 @@ import { root } from './source-tree.ts';
 /** `npm run docs`: writes the pages of docs/reference that are generated from code; `--check` only compares. */
 export const pages: Readonly<Record<string, () => Promise<string> | string>> = {
   'docs/reference/errors.md': errorsPage,
+  'docs/reference/functions.md': functionsPage,
   'docs/reference/metrics.md': metricsPage,
   'docs/reference/options.md': optionsPage,
 };

@@ -53,6 +53,22 @@ interface Rule {
   readonly code: ErrorCode;
 }
 
+/** `Overflow in addition of INT64 (1 + 2)!`, `Overflow on abs(-1)` */
+const overflowPattern = /^Out of Range Error: Overflow (?:in \w+ of (\w+) \((.*)\)|on (.*\)))/;
+/** What integer arithmetic in a wider type makes of a result that does not fit the type it has in SQL. */
+const integerResultPattern =
+  /^Conversion Error: Type U?(?:INT128|HUGEINT) with value (\S+) can't be cast .* destination type (U?INT64)/;
+const integerNames: Readonly<Record<string, string>> = { INT64: 'BIGINT', UINT64: 'BIGINT UNSIGNED' };
+
+/** As MySQL says it, of an operation or its result. */
+function outOfRangeText(message: string): string | undefined {
+  const overflow = overflowPattern.exec(message);
+  const [, result, resultType] = integerResultPattern.exec(message) ?? [];
+  const type = integerNames[overflow?.[1] ?? resultType ?? 'INT64'] ?? 'number';
+  const what = overflow?.[2] ?? overflow?.[3] ?? result;
+  return what === undefined ? undefined : `${type} value is out of range in '${what}'`;
+}
+
 /**
  * DuckDB's message texts (1.5) to our codes; the first match wins. The C API gives no machine-readable error class, so
  * the `<Class> Error:` prefix and the wording are all there is; `duckdb-error.test.ts` provokes each one on the engine.
@@ -77,6 +93,8 @@ const rules: readonly Rule[] = [
     pattern: /^Conversion Error: (?:invalid (?:date|timestamp|time) field|Date )/i,
     code: 'DATETIME_INVALID',
   },
+  { pattern: overflowPattern, code: 'EXPRESSION_OUT_OF_RANGE' },
+  { pattern: integerResultPattern, code: 'EXPRESSION_OUT_OF_RANGE' },
   { pattern: /^(?:Conversion|Invalid Input) Error: .*out of range/i, code: 'VALUE_OUT_OF_RANGE' },
   { pattern: /^Out of Range Error/, code: 'VALUE_OUT_OF_RANGE' },
   { pattern: /^Conversion Error/, code: 'VALUE_WRONG_TYPE' },
@@ -129,6 +147,8 @@ export function engineErrorOf(error: unknown): MillraceError {
   const key = rule.code === 'DUPLICATE_KEY' ? duplicateKeyOf(message) : undefined;
   if (key !== undefined)
     return new MillraceError(rule.code, `duplicate key ${quoteIdentifier(key)}`, { cause: error });
+  if (rule.code === 'EXPRESSION_OUT_OF_RANGE')
+    return new MillraceError(rule.code, outOfRangeText(message) ?? primaryTextOf(message), { cause: error });
   if (rule.code === 'QUERY_KILLED')
     return new MillraceError(rule.code, 'statement interrupted', { cause: error });
   return new MillraceError(rule.code, primaryTextOf(message), { cause: error });

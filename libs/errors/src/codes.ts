@@ -55,11 +55,12 @@ export const errorCodes = {
     'qualify the column with its table',
   ),
   COLUMN_DUPLICATE: user(1060, '42S21', 'the column name occurs twice', 'rename one of them'),
+  COLUMN_TWICE: user(1110, '42000', 'INSERT names a column twice', 'name each column once'),
   FUNCTION_UNKNOWN: user(
     1305,
     '42000',
     'no function of this name',
-    'check the spelling; docs/reference/sql.md lists functions',
+    'check the spelling; docs/reference/functions.md lists what exists',
   ),
   FUNCTION_ARGUMENTS: user(
     1582,
@@ -130,6 +131,12 @@ export const errorCodes = {
     '22003',
     'a number does not fit the column type',
     'use a wider type or a smaller value',
+  ),
+  EXPRESSION_OUT_OF_RANGE: user(
+    1690,
+    '22003',
+    'an expression gives a number that its type does not hold',
+    'CAST an operand to DECIMAL or DOUBLE',
   ),
   VALUE_TOO_LONG: user(
     1406,

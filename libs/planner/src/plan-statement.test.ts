@@ -116,7 +116,7 @@ describe('changes', () => {
     ['INSERT INTO t VALUES (1)', 'COLUMN_COUNT'],
     ['INSERT INTO t (id, m) SELECT id FROM u', 'COLUMN_COUNT'],
     ['INSERT INTO t (id, nope) VALUES (1, 2)', 'COLUMN_UNKNOWN'],
-    ['INSERT INTO t (id, ID, m) VALUES (1, 2, 3)', 'COLUMN_DUPLICATE'],
+    ['INSERT INTO t (id, ID, m) VALUES (1, 2, 3)', 'COLUMN_TWICE'],
     ['INSERT INTO t (id, m) VALUES (1, 2) ON DUPLICATE KEY UPDATE id = 3', 'SHARD_KEY_UPDATE'],
     ['INSERT INTO information_schema.x VALUES (1)', 'SQL_UNSUPPORTED'],
     ['UPDATE t SET id = 1', 'SHARD_KEY_UPDATE'],

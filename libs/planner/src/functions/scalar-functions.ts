@@ -8,15 +8,17 @@ import type { FunctionContext, FunctionFamily } from './scalar-function.ts';
 import { sessionFunctions } from './session.ts';
 import { textFunctions } from './text.ts';
 
-/** Every scalar function, by family. */
-const families: readonly FunctionFamily[] = [
-  controlFunctions,
-  textFunctions,
-  numericFunctions,
-  dateTimeFunctions,
-  jsonFunctions,
-  sessionFunctions,
-];
+/** Every scalar function by its upper-case name, by family. */
+export const scalarFamilies = {
+  conditions: controlFunctions,
+  texts: textFunctions,
+  numbers: numericFunctions,
+  'dates and times': dateTimeFunctions,
+  JSON: jsonFunctions,
+  session: sessionFunctions,
+} as const satisfies Readonly<Record<string, FunctionFamily>>;
+
+const families: readonly FunctionFamily[] = Object.values(scalarFamilies);
 
 /**
  * Binds a call of a scalar function by its upper-case name.

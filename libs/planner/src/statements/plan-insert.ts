@@ -38,7 +38,7 @@ import {
 /**
  * Plans INSERT and REPLACE.
  *
- * @throws COLUMN_UNKNOWN, COLUMN_DUPLICATE, COLUMN_COUNT, NO_DEFAULT, SHARD_KEY_UPDATE (ON DUPLICATE KEY UPDATE)
+ * @throws COLUMN_UNKNOWN, COLUMN_TWICE, COLUMN_COUNT, NO_DEFAULT, SHARD_KEY_UPDATE (ON DUPLICATE KEY UPDATE)
  */
 export function planInsert(statement: Insert, context: BindContext): InsertPlan {
   const target = targetTable(context, statement.table);
@@ -59,8 +59,7 @@ function insertedColumns({ columns }: Insert, { table }: TargetTable): readonly 
   if (columns.length === 0) return table.columns;
   const found = columns.map((column) => targetColumn(table, column.name));
   const twice = found.find((column, at) => found.indexOf(column) < at);
-  if (twice !== undefined)
-    throw new MillraceError('COLUMN_DUPLICATE', `Column '${twice.name}' specified twice`);
+  if (twice !== undefined) throw new MillraceError('COLUMN_TWICE', `Column '${twice.name}' specified twice`);
   return found;
 }
 
