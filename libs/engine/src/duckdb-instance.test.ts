@@ -182,7 +182,17 @@ describe('errors', () => {
     ["SELECT 'abc'::INTEGER", 'VALUE_WRONG_TYPE', "could not convert string 'abc' to INT32"],
     ['SELECT 1000::TINYINT', 'VALUE_OUT_OF_RANGE', 'out of range'],
     ['SELECT 123456.789::DECIMAL(5,2)', 'VALUE_OUT_OF_RANGE', 'out of range'],
-    ['SELECT 9223372036854775807 + 1::BIGINT', 'VALUE_OUT_OF_RANGE', 'overflow'],
+    [
+      'SELECT 9223372036854775807 + 1::BIGINT',
+      'EXPRESSION_OUT_OF_RANGE',
+      "BIGINT value is out of range in '9223372036854775807 + 1'",
+    ],
+    ['SELECT abs(-9223372036854775808::BIGINT)', 'EXPRESSION_OUT_OF_RANGE', 'BIGINT value is out of range'],
+    [
+      'SELECT CAST(0::HUGEINT - 1 AS UBIGINT)',
+      'EXPRESSION_OUT_OF_RANGE',
+      "BIGINT UNSIGNED value is out of range in '-1'",
+    ],
     ["SELECT 'abc'::DATE", 'DATETIME_INVALID', 'invalid date'],
     ["SELECT '2024-02-30'::DATE", 'DATETIME_INVALID', 'date field value'],
     ["SELECT '2024-01-01 99:00:00'::TIMESTAMP", 'DATETIME_INVALID', 'timestamp field value'],
@@ -249,6 +259,13 @@ describe('checked values', () => {
     [{ kind: 'time', fraction: 0 }, "'10:00:00.4'", '10:00:00'],
     [{ kind: 'varbinary', length: 2 }, "encode('ab')", new Uint8Array([97, 98])],
     [{ kind: 'float' }, "'1.5'", 1.5],
+    [varchar3, "'ab    '", 'ab '],
+    [{ kind: 'char', length: 3 }, "'a     '", 'a'],
+    [{ kind: 'binary', length: 3 }, "encode('a')", new Uint8Array([97, 0, 0])],
+    [{ kind: 'binary', length: 3 }, 'NULL::BLOB', null],
+    [{ kind: 'date' }, '20260131', '2026-01-31'],
+    [{ kind: 'date' }, "'20260131'", '2026-01-31'],
+    [{ kind: 'datetime', fraction: 0 }, '20260131101112', '2026-01-31 10:11:12'],
   ];
   test.each(accepted)('%o accepts %s', async (type, literal, value) => {
     expect(await check(type, literal)).toEqual(value);
@@ -256,6 +273,9 @@ describe('checked values', () => {
 
   const refused: [SqlType, string, string][] = [
     [varchar3, "'abcd'", 'VALUE_TOO_LONG'],
+    [varchar3, "'abc d'", 'VALUE_TOO_LONG'],
+    [{ kind: 'char', length: 3 }, "'abcd '", 'VALUE_TOO_LONG'],
+    [{ kind: 'binary', length: 2 }, "encode('abc')", 'VALUE_TOO_LONG'],
     [{ kind: 'tinytext' }, "repeat('x', 256)", 'VALUE_TOO_LONG'],
     [{ kind: 'varbinary', length: 2 }, "encode('abc')", 'VALUE_TOO_LONG'],
     [medium, '8388608', 'VALUE_OUT_OF_RANGE'],
@@ -268,6 +288,8 @@ describe('checked values', () => {
     [{ kind: 'double' }, "'nan'", 'VALUE_OUT_OF_RANGE'],
     [{ kind: 'date' }, "'2026-02-30'", 'DATETIME_INVALID'],
     [{ kind: 'date' }, "'infinity'", 'DATETIME_INVALID'],
+    [{ kind: 'date' }, '20260230', 'DATETIME_INVALID'],
+    [{ kind: 'date' }, "'202611'", 'DATETIME_INVALID'],
     [{ kind: 'datetime', fraction: 0 }, "'yesterday'", 'DATETIME_INVALID'],
     [{ kind: 'time', fraction: 6 }, "'25:00:00'", 'DATETIME_INVALID'],
     [{ kind: 'json' }, "'{'", 'JSON_INVALID'],

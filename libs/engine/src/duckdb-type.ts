@@ -119,12 +119,16 @@ function checkedByType({ name, type }: CheckedColumn, expression: string): strin
       const finite = `NOT isfinite(TRY_CAST(${expression} AS ${duckdbTypeOf(type)}))`;
       return `CASE WHEN ${finite} THEN ${raise} ELSE ${numberOrError(name, type, expression)} END`;
     }
+    // As in MySQL, CHAR has no blanks at its end, and blanks that a VARCHAR has no room for go without an error.
     case 'char':
     case 'varchar': {
-      // The byte length comes first: it costs nothing and is enough for nearly every value.
       const text = `CAST(${expression} AS VARCHAR)`;
-      const long = `strlen(${text}) > ${type.length} AND length(${text}) > ${type.length}`;
-      return `CASE WHEN ${long} THEN ${raiseColumnError('VALUE_TOO_LONG', name, expression)} ELSE ${text} END`;
+      const kept = type.kind === 'char' ? `rtrim(${text}, ' ')` : text;
+      // The byte length comes first: it costs nothing and is enough for nearly every value.
+      const long = `strlen(${kept}) > ${type.length} AND length(${kept}) > ${type.length}`;
+      const raise = raiseColumnError('VALUE_TOO_LONG', name, expression);
+      const cut = `CASE WHEN length(rtrim(${text}, ' ')) > ${type.length} THEN ${raise} ELSE left(${text}, ${type.length}) END`;
+      return `CASE WHEN ${long} THEN ${cut} ELSE ${kept} END`;
     }
     case 'tinytext':
     case 'text':
@@ -134,7 +138,11 @@ function checkedByType({ name, type }: CheckedColumn, expression: string): strin
       const raise = raiseColumnError('VALUE_TOO_LONG', name, expression);
       return `CASE WHEN strlen(${text}) > ${textBytesMax[type.kind]} THEN ${raise} ELSE ${text} END`;
     }
-    case 'binary':
+    case 'binary': {
+      const bytes = blobOrError(name, type.length, expression);
+      const missing = `${type.length} - octet_length(CAST(${expression} AS BLOB))`;
+      return `(${bytes}) || repeat('\\x00'::BLOB, ${missing})`;
+    }
     case 'varbinary':
       return blobOrError(name, type.length, expression);
     case 'tinyblob':
@@ -173,12 +181,20 @@ function blobOrError(name: string, bytesMax: number, expression: string): string
   return `CASE WHEN octet_length(${bytes}) > ${bytesMax} THEN ${raise} ELSE ${bytes} END`;
 }
 
+/** `20260131` and `20260131101112`, as texts or numbers. */
+function compactTime(expression: string, type: SqlType): string {
+  const text = `CAST(${expression} AS VARCHAR)`;
+  const digits = `regexp_full_match(${text}, '[0-9]{8}([0-9]{6})?')`;
+  return `CASE WHEN ${digits} THEN CAST(try_strptime(${text}, ['%Y%m%d%H%M%S', '%Y%m%d']) AS ${duckdbTypeOf(type)}) END`;
+}
+
 function timeOrError(
   name: string,
   type: Extract<SqlType, { kind: 'date' | 'time' | 'datetime' | 'timestamp' }>,
   expression: string,
 ): string {
-  const cast = `TRY_CAST(${expression} AS ${duckdbTypeOf(type)})`;
+  const plain = `TRY_CAST(${expression} AS ${duckdbTypeOf(type)})`;
+  const cast = type.kind === 'time' ? plain : `coalesce(${plain}, ${compactTime(expression, type)})`;
   const raise = raiseColumnError('DATETIME_INVALID', name, expression);
   const invalid = type.kind === 'time' ? `${cast} IS NULL` : `(${cast} IS NULL OR NOT isfinite(${cast}))`;
   // MySQL rounds to the declared precision; our fractions are 0 or 6 digits and the engine keeps 6.

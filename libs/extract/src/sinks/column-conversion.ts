@@ -10,6 +10,9 @@ export const opDouble = 5;
 export const opText = 6;
 export const opDate = 7;
 export const opTimestamp = 8;
+/** CHAR and BINARY: only values that are stored as they are. */
+export const opChar = 9;
+export const opBinary = 10;
 
 const integerBits = { bool: 8, tinyint: 8, smallint: 16, mediumint: 24, int: 32 } as const;
 
@@ -60,6 +63,7 @@ export function conversionOf(type: SqlType): Conversion {
     case 'double':
       return { ...conversionBase, op: opDouble };
     case 'char':
+      return { ...conversionBase, op: opChar, lengthMax: type.length };
     case 'varchar':
       return { ...conversionBase, op: opText, lengthMax: type.length, inCharacters: true };
     case 'tinytext':
@@ -68,6 +72,7 @@ export function conversionOf(type: SqlType): Conversion {
     case 'longtext':
       return { ...conversionBase, op: opText, lengthMax: textBytesMax[type.kind] };
     case 'binary':
+      return { ...conversionBase, op: opBinary, lengthMax: type.length };
     case 'varbinary':
       return { ...conversionBase, op: opText, lengthMax: type.length };
     case 'tinyblob':

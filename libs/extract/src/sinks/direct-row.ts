@@ -16,6 +16,8 @@ import type { RowHash } from '../shard/row-hash.ts';
 import {
   type Conversion,
   conversionOf,
+  opBinary,
+  opChar,
   opDate,
   opDecimal32,
   opDecimal64,
@@ -33,6 +35,7 @@ const inScratch = 1;
 const inFallback = 2;
 const isOne = 3;
 const isZero = 4;
+const blank = 0x20;
 const isNull = 5;
 
 const one = byteSource(Buffer.from('1'));
@@ -142,6 +145,13 @@ export class DirectRow {
       case opText:
         if (end - start <= conversion.lengthMax) return true;
         return conversion.inCharacters && characterCount(bytes, start, end) <= conversion.lengthMax;
+      case opChar:
+        if (end > start && bytes[end - 1] === blank) return false;
+        return (
+          end - start <= conversion.lengthMax || characterCount(bytes, start, end) <= conversion.lengthMax
+        );
+      case opBinary:
+        return end - start === conversion.lengthMax;
       case opInteger: {
         const value = parseInteger(bytes, start, end);
         this.#numbers[column] = value;
@@ -227,6 +237,8 @@ export class DirectRow {
         continue;
       }
       switch (ops[column]) {
+        case opChar:
+        case opBinary:
         case opText: {
           const field = fieldOf[column] as number;
           if (state === inInput) {

@@ -42,6 +42,7 @@ const types: readonly SqlType[] = [
   { kind: 'decimal', precision: 18, scale: 6 },
   { kind: 'varchar', length: 5 },
   { kind: 'char', length: 3 },
+  { kind: 'binary', length: 3 },
   { kind: 'tinytext' },
   { kind: 'varbinary', length: 6 },
   { kind: 'date' },
