@@ -93,6 +93,14 @@ describe('mysql2', () => {
       expect(Number(rows[0]?.['d'])).toBe(42);
     });
 
+    it('takes a number of rows as number and as text, and names a constant text after itself', async () => {
+      // In the text protocol the client would quote a text, which is a syntax error in MySQL too.
+      for (const limit of method === 'query' ? [2] : [2, '2']) {
+        const [rows] = await run("SELECT 'it''s' FROM numbers LIMIT ?", [limit]);
+        expect(rows.map((row) => ({ ...row }))).toEqual([{ "it's": "it's" }, { "it's": "it's" }]);
+      }
+    });
+
     it('streams a large result, all of it', async () => {
       const [rows] = await run('SELECT n, text FROM numbers');
       expect(rows).toHaveLength(200_000);

@@ -366,8 +366,8 @@ export const tablePrivileges = emptyView(
 export const engines: InformationView = {
   columns: ['ENGINE', 'SUPPORT', 'COMMENT', 'TRANSACTIONS', 'XA', 'SAVEPOINTS'].map(textColumn),
   rows: () => [
-    ['COLUMNSTORE', 'DEFAULT', 'Sorted Parquet segments with a table for small writes', 'YES', 'NO', 'NO'],
-    ['ROWSTORE', 'YES', 'Rows with unique and secondary indexes', 'YES', 'NO', 'NO'],
+    ['COLUMNSTORE', 'YES', 'Sorted Parquet segments with a table for small writes', 'YES', 'NO', 'NO'],
+    ['ROWSTORE', 'DEFAULT', 'Rows with unique and secondary indexes', 'YES', 'NO', 'NO'],
   ],
 };
 

@@ -401,7 +401,11 @@ export function bindCount(
   if (node.kind === 'integer') return node.value;
   const { parameters } = binder.session;
   if (parameters === undefined) return undefined;
-  const bound = asNumber(bindScalar(parameters[node.ordinal] ?? null));
+  const given = parameters[node.ordinal] ?? null;
+  // Drivers that send all parameters as text are common.
+  const bound = asNumber(
+    bindScalar(typeof given === 'string' && /^\d+$/.test(given) ? BigInt(given) : given),
+  );
   const value = bound.kind === 'literal' ? Number(bound.value) : Number.NaN;
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new MillraceError('VALUE_WRONG_TYPE', `parameter ${node.ordinal + 1} is not a number of rows`);

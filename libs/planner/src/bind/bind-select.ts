@@ -83,7 +83,8 @@ function bindItems(
 }
 
 function labelOf({ expression, sourceText }: SelectExpression): string {
-  return expression.kind === 'column' ? expression.name : sourceText;
+  if (expression.kind === 'column') return expression.name;
+  return expression.kind === 'string' ? expression.value : sourceText;
 }
 
 function outputColumn({ name, expression }: NamedItem): OutputColumn {
