@@ -55,9 +55,9 @@ interface Rule {
 
 /** `Overflow in addition of INT64 (1 + 2)!`, `Overflow on abs(-1)` */
 const overflowPattern = /^Out of Range Error: Overflow (?:in \w+ of (\w+) \((.*)\)|on (.*\)))/;
-/** What integer arithmetic in a wider type makes of a result that does not fit the type it has in SQL. */
+/** A result of arithmetic in a wider type, or of CAST, that does not fit the integer type it has in SQL. */
 const integerResultPattern =
-  /^Conversion Error: Type U?(?:INT128|HUGEINT) with value (\S+) can't be cast .* destination type (U?INT64)/;
+  /^Conversion Error: Type (?:U?INT128|DOUBLE|DECIMAL\(\d+,\d+\)) with value (\S+) can't be cast .* destination type (U?INT64)/;
 const integerNames: Readonly<Record<string, string>> = { INT64: 'BIGINT', UINT64: 'BIGINT UNSIGNED' };
 
 /** As MySQL says it, of an operation or its result. */

@@ -187,6 +187,7 @@ describe('errors', () => {
       'EXPRESSION_OUT_OF_RANGE',
       "BIGINT value is out of range in '9223372036854775807 + 1'",
     ],
+    ['SELECT CAST(1e19 AS BIGINT)', 'EXPRESSION_OUT_OF_RANGE', "BIGINT value is out of range in '1e+19'"],
     ['SELECT abs(-9223372036854775808::BIGINT)', 'EXPRESSION_OUT_OF_RANGE', 'BIGINT value is out of range'],
     [
       'SELECT CAST(0::HUGEINT - 1 AS UBIGINT)',

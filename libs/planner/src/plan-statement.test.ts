@@ -122,12 +122,14 @@ describe('changes', () => {
     ['UPDATE t SET id = 1', 'SHARD_KEY_UPDATE'],
     ['UPDATE t SET nope = 1', 'COLUMN_UNKNOWN'],
     ['UPDATE t SET m = 1 WHERE nope = 1', 'COLUMN_UNKNOWN'],
-    ['UPDATE t SET m = 1 LIMIT 1', 'SQL_UNSUPPORTED'],
+    ['UPDATE u SET id = 1 LIMIT 1', 'SQL_UNSUPPORTED'],
+    ['UPDATE t JOIN u ON t.id = u.id SET m = 1 LIMIT 1', 'SQL_UNSUPPORTED'],
     ['UPDATE t JOIN u ON t.id = u.id SET m = 1, w = 2', 'SQL_UNSUPPORTED'],
     ['UPDATE u LEFT JOIN t ON t.id = u.id SET m = 1', 'SQL_UNSUPPORTED'],
     ['UPDATE t JOIN (SELECT 1 AS one) AS d SET one = 2', 'SQL_UNSUPPORTED'],
     ['UPDATE t SET u.w = 1', 'COLUMN_UNKNOWN'],
-    ['DELETE FROM t LIMIT 1', 'SQL_UNSUPPORTED'],
+    ['DELETE FROM u LIMIT 1', 'SQL_UNSUPPORTED'],
+    ['DELETE FROM t ORDER BY nope LIMIT 1', 'COLUMN_UNKNOWN'],
     ['DELETE t, u FROM t JOIN u ON t.id = u.id', 'SQL_UNSUPPORTED'],
     ['DELETE v FROM t JOIN u ON t.id = u.id', 'TABLE_UNKNOWN'],
     ['DELETE FROM t WHERE COUNT(*) > 1', 'GROUP_FUNCTION_MISUSE'],
@@ -186,6 +188,14 @@ describe('changes', () => {
     expect(rows.length).toBeGreaterThan(0);
     expect(plan.assignments[0]?.expression).toContain('"n"');
     expect(plan.predicate).toContain('"m"');
+  });
+
+  it('finds the rows of LIMIT by their primary key', async () => {
+    await createTables();
+    const plan = await changed('DELETE FROM t WHERE m > 0 ORDER BY m DESC LIMIT 2');
+    const { rows } = await cluster.execute(plan.lookup?.plan ?? expect.fail('no lookup'), true);
+    expect(rows.map(([id]) => id).sort()).toEqual([2, 3]);
+    expect(plan.lookup?.keys).toEqual([{ name: 'millrace k0', column: 'id' }]);
   });
 
   it('reads more than a thousand rows of a subquery where they are', async () => {

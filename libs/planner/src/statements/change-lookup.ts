@@ -2,6 +2,7 @@ import type { Binder } from '../bind/binder.ts';
 import {
   type BoundColumn,
   type BoundExpression,
+  type BoundOrder,
   childrenOf,
   isPredicate,
   literal,
@@ -18,6 +19,12 @@ import { targetScope } from './target-table.ts';
 
 /** The name is part of the contract with leaves (leaf.proto). */
 const lookupTable = 'temp.main."millrace lookup"';
+
+/** LIMIT with the order that says which rows come first. */
+export interface RowCut {
+  readonly limit: bigint;
+  readonly orderBy: readonly BoundOrder[];
+}
 
 /**
  * What an UPDATE or DELETE needs of other tables, for each row: found out by a query before the change, and looked up by
@@ -41,6 +48,15 @@ export class LookupBuilder {
   /** Says that rows are found by a condition. */
   addCondition(condition: BoundExpression): void {
     visitColumns(condition, (column) => this.#addKey(column));
+  }
+
+  /** Says that rows are found by these columns of the changed table. */
+  addKeys(names: readonly string[]): void {
+    for (const { name, sqlName, type, nullable } of this.#target.columns) {
+      if (!names.includes(name)) continue;
+      const { id: relation } = this.#target;
+      this.#addKey({ kind: 'column', relation, column: sqlName, type, nullable, label: name });
+    }
   }
 
   /** Provides the parts of a value that come from elsewhere. */
@@ -92,8 +108,13 @@ export class LookupBuilder {
     return equal.length === 0 ? '' : ` WHERE ${equal.join(' AND ')}`;
   }
 
-  /** The query that finds the rows and their values. */
-  plan(binder: Binder, from: BoundFrom, where: readonly BoundExpression[]): ChangeLookup {
+  /** The query that finds the rows and their values; with `cut` the first ones, by a unique key. */
+  plan(
+    binder: Binder,
+    from: BoundFrom,
+    where: readonly BoundExpression[],
+    cut: RowCut | undefined,
+  ): ChangeLookup {
     const keys = [...this.#keys.values()].map((expression, at) => ({ name: keyName(at), expression }));
     const values = [...this.#values.values()].map(({ name, expression }) => ({
       name,
@@ -106,7 +127,7 @@ export class LookupBuilder {
       id: binder.newId('q'),
       body: {
         kind: 'select' as const,
-        distinct: true,
+        distinct: cut === undefined,
         items: columns.map(({ expression }) => expression),
         from,
         where,
@@ -115,8 +136,8 @@ export class LookupBuilder {
         rollup: false,
         having: [],
       },
-      orderBy: [],
-      limit: undefined,
+      orderBy: cut?.orderBy ?? [],
+      limit: cut?.limit,
       offset: 0n,
       columns: columns.map(({ name, expression: { type, nullable } }) => ({ name, type, nullable })),
     };

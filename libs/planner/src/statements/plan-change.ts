@@ -1,8 +1,8 @@
 import type { TableDefinition } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Expression } from '@millrace/sql/ast/expression';
-import type { LimitValue, TableReference } from '@millrace/sql/ast/query';
-import { bindConditions } from '../bind/bind-expression.ts';
+import type { LimitValue, OrderItem, TableReference } from '@millrace/sql/ast/query';
+import { bindConditions, bindCount, bindExpression } from '../bind/bind-expression.ts';
 import { bindFrom } from '../bind/bind-from.ts';
 import { bindQuery } from '../bind/bind-query.ts';
 import { Binder, type InitResult } from '../bind/binder.ts';
@@ -16,7 +16,8 @@ import { planQuery } from '../distribute/merge-planner.ts';
 import { placeFrom } from '../distribute/placement.ts';
 import type { ChangeLookup, InitPlans, PartitionSet } from '../plan.ts';
 import { type RenderScope, renderExpression } from '../render/render-expression.ts';
-import { LookupBuilder } from './change-lookup.ts';
+import { asValue } from '../types/convert.ts';
+import { LookupBuilder, type RowCut } from './change-lookup.ts';
 import type { ChangeTarget } from './change-target.ts';
 import type { TargetTable } from './target-table.ts';
 import { targetScope } from './target-table.ts';
@@ -27,27 +28,28 @@ export interface BoundChange extends ChangeTarget {
   readonly from: BoundFrom;
   readonly environment: (clause: ClauseName) => ExpressionEnvironment;
   readonly conditions: readonly BoundExpression[];
+  readonly cut: RowCut | undefined;
 }
 
 export interface ChangedRows {
   readonly verb: 'UPDATE' | 'DELETE';
   readonly tables: readonly TableReference[];
   readonly where: Expression | undefined;
+  readonly orderBy: readonly OrderItem[];
   readonly limit: LimitValue | undefined;
 }
 
 /**
  * Binds tables and condition of an UPDATE or DELETE; `findTarget` says which of the tables changes.
  *
- * @throws SQL_UNSUPPORTED for LIMIT, and the errors of names
+ * @throws SQL_UNSUPPORTED for LIMIT with joins or without a primary key, and the errors of names
  */
 export function bindChange(
-  { verb, tables, where, limit }: ChangedRows,
+  { verb, tables, where, orderBy, limit }: ChangedRows,
   context: BindContext,
   initResults: readonly InitResult[],
   findTarget: (from: BoundFrom, scope: NameScope) => ChangeTarget,
 ): BoundChange {
-  if (limit !== undefined) throw new MillraceError('SQL_UNSUPPORTED', `${verb} with LIMIT is not supported`);
   const binder = new Binder(context, { replayed: true, initResults });
   const { from, scope } = bindFrom(tables, { binder, bindQuery, parent: undefined, ctes: undefined });
   if (from === undefined) throw new MillraceError('INTERNAL', `${verb} without a table`);
@@ -61,7 +63,29 @@ export function bindChange(
   });
   const target = findTarget(from, scope);
   const conditions = bindConditions(binder, where, environment('where clause'), bindQuery);
-  return { ...target, binder, from, environment, conditions };
+  const order = orderBy.map(({ expression, direction }) => ({
+    expression: asValue(bindExpression(binder, expression, environment('order clause'), bindQuery)),
+    descending: direction === 'desc',
+  }));
+  const count = limit === undefined ? undefined : bindCount(binder, limit);
+  if (limit !== undefined) requireLimitable(verb, target, from);
+  const cut = count === undefined ? undefined : { limit: count, orderBy: order };
+  return { ...target, binder, from, environment, conditions, cut };
+}
+
+/** The rows that come first are found by a query, and then by their keys. */
+function requireLimitable(verb: string, { table }: ChangeTarget, from: BoundFrom): void {
+  if (from.kind === 'join')
+    throw new MillraceError('SQL_UNSUPPORTED', `${verb} of joined tables with LIMIT is not supported`);
+  if (primaryKeyOf(table).length > 0) return;
+  throw new MillraceError(
+    'SQL_UNSUPPORTED',
+    `${verb} with LIMIT of a table without a primary key ('${table.name}') is not supported`,
+  );
+}
+
+function primaryKeyOf(table: TableDefinition): readonly string[] {
+  return table.keys.find(({ kind }) => kind === 'primary')?.columns ?? [];
 }
 
 interface PlacedChange {
@@ -74,7 +98,7 @@ interface PlacedChange {
 
 /** Where the rows are and which they are; `values` are what they get. */
 export function placeChange(
-  { binder, from, relation, conditions }: BoundChange,
+  { binder, from, relation, table, conditions, cut }: BoundChange,
   values: readonly BoundExpression[],
 ): PlacedChange {
   const lookup = new LookupBuilder(relation);
@@ -82,17 +106,18 @@ export function placeChange(
   const placement = placeFrom(relation, own);
   const partitions: PartitionSet = placement === undefined ? { kind: 'all' } : partitionsOf(placement);
   const predicates = own.map((condition) => renderExpression(condition, targetScope));
-  const alone = from.kind === 'relation' && own.length === conditions.length;
+  const alone = from.kind === 'relation' && own.length === conditions.length && cut === undefined;
   if (alone && !values.some((value) => lookup.needs(value)))
     return { partitions, predicate: predicates.join(' AND '), scope: targetScope };
   for (const condition of [...joinConditions(from), ...conditions]) {
     if (!own.includes(condition)) lookup.addCondition(condition);
   }
   for (const value of values) lookup.addValue(value);
+  if (cut !== undefined) lookup.addKeys(primaryKeyOf(table));
   return {
     partitions,
     predicate: [...predicates, lookup.condition].join(' AND '),
-    lookup: lookup.plan(binder, from, conditions),
+    lookup: lookup.plan(binder, from, conditions, cut),
     scope: lookup.scope,
   };
 }

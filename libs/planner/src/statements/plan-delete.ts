@@ -8,7 +8,7 @@ import { bindChange, changeHeader, pendingInitPlans, placeChange } from './plan-
 /**
  * Plans a DELETE from one table, which may be joined with others; see `planUpdate` for `initResults`.
  *
- * @throws TABLE_UNKNOWN, SQL_UNSUPPORTED for LIMIT
+ * @throws TABLE_UNKNOWN, SQL_UNSUPPORTED
  */
 export function planDelete(
   statement: Delete,
@@ -16,7 +16,7 @@ export function planDelete(
   initResults: readonly InitResult[] = [],
 ): DeletePlan | InitPlans {
   const change = bindChange(
-    { verb: 'DELETE', tables: statement.from, where: statement.where, limit: statement.limit },
+    { ...statement, verb: 'DELETE', tables: statement.from },
     context,
     initResults,
     (from) => deletedTarget(from, statement.targets),

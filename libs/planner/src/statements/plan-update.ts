@@ -11,7 +11,7 @@ import { bindChange, changeHeader, pendingInitPlans, placeChange } from './plan-
  *
  * @param initResults rows of the plans that an earlier call asked for, in the same order
  * @returns the plan, or plans whose rows the next call needs
- * @throws SHARD_KEY_UPDATE, SQL_UNSUPPORTED for LIMIT
+ * @throws SHARD_KEY_UPDATE, SQL_UNSUPPORTED
  */
 export function planUpdate(
   statement: Update,
@@ -20,7 +20,7 @@ export function planUpdate(
 ): UpdatePlan | InitPlans {
   const columns = statement.assignments.map(({ column }) => column);
   const change = bindChange(
-    { verb: 'UPDATE', tables: statement.tables, where: statement.where, limit: statement.limit },
+    { ...statement, verb: 'UPDATE', tables: statement.tables },
     context,
     initResults,
     (from, scope) => assignedTarget(from, scope, columns),
