@@ -109,6 +109,11 @@ function seededRandom(seed: number): () => number {
   };
 }
 
+/** A column of the lookup's row of the same remainder. */
+function looked(column: string): string {
+  return `(SELECT ${column} FROM temp.main."millrace lookup" AS lookup WHERE lookup.k = "id" % 7)`;
+}
+
 interface ModelRow {
   readonly ordinal: number;
   readonly u: number;
@@ -143,8 +148,7 @@ class Workload {
   async transact(wanted: 'any' | 'insert' = 'any', decided: () => void = () => undefined): Promise<void> {
     const transactionId = this.#nextTransaction++;
     const kind = wanted === 'insert' ? 2 : this.#below(6);
-    const change =
-      kind === 0 ? this.#update() : kind === 1 ? this.#delete() : await this.#insert(transactionId);
+    const change = await this.#change(kind, transactionId);
     try {
       for (const ordinal of ordinals) {
         const operations = tableIds.map((tableId) => change.operation(tableId, ordinal));
@@ -165,18 +169,60 @@ class Workload {
     await this.#leaf.ask({ kind: 'decide', transactionId, decision: commit ? 'commit' : 'abort' });
   }
 
-  async #insert(transactionId: bigint): Promise<Change> {
-    const count = 8 + this.#below(30);
-    const inserted = ordinals.map((ordinal) => ({ ordinal, first: (this.#nextRow += count) - count }));
+  async #change(kind: number, transactionId: bigint): Promise<Change> {
+    switch (kind) {
+      case 0:
+        return this.#update();
+      case 1:
+        return this.#delete();
+      case 2:
+      case 3:
+      case 4:
+        return this.#insert(transactionId);
+      default:
+        return this.#lookedUpUpdate(transactionId);
+    }
+  }
+
+  /** An update by what a staged slice says of the rows. */
+  async #lookedUpUpdate(transactionId: bigint): Promise<Change> {
+    const remainder = this.#below(7);
+    const rest = { column: 'u', expression: looked('lookup.u') };
+    await this.#stage(transactionId, () => `SELECT ${remainder} AS k, ${remainder + 1000} AS u`);
+    return {
+      operation: (tableId, ordinal): Operation => ({
+        kind: 'update',
+        tableId,
+        assignments: [rest],
+        predicate: `EXISTS ${looked('1')}`,
+        lookupSlice: `s${ordinal}`,
+      }),
+      apply: () => {
+        for (const [id, { ordinal }] of this.rows)
+          if (id % 7 === remainder) this.rows.set(id, { ordinal, u: remainder + 1000 });
+      },
+    };
+  }
+
+  async #stage(transactionId: bigint, queryOf: (ordinal: number) => string): Promise<void> {
     try {
-      for (const { ordinal, first } of inserted) {
-        const query = `SELECT (${first} + range)::INTEGER AS id, (range % 7)::INTEGER AS u, 'v'::VARCHAR AS v FROM range(${count})`;
+      for (const ordinal of ordinals) {
+        const query = queryOf(ordinal);
         await this.#leaf.ask({ kind: 'stage', transactionId, slice: `s${ordinal}`, ordinal, query });
       }
     } catch (error) {
       this.outcomes.set(transactionId, 'aborted');
       throw error;
     }
+  }
+
+  async #insert(transactionId: bigint): Promise<Change> {
+    const count = 8 + this.#below(30);
+    const inserted = ordinals.map((ordinal) => ({ ordinal, first: (this.#nextRow += count) - count }));
+    await this.#stage(transactionId, (ordinal) => {
+      const first = inserted.find((each) => each.ordinal === ordinal)?.first ?? 0;
+      return `SELECT (${first} + range)::INTEGER AS id, (range % 7)::INTEGER AS u, 'v'::VARCHAR AS v FROM range(${count})`;
+    });
     return {
       operation: (tableId, ordinal) => insertOperation({ tableId, slice: `s${ordinal}` }),
       apply: () => {
