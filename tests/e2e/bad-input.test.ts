@@ -180,8 +180,13 @@ describe('bad input', () => {
       format: json,
       columns: 'a INT PRIMARY KEY, b VARCHAR(5)',
     });
-    expect(errors[0]).toMatchObject({ code: '1062', kind: 'Load' });
-    expect(errors[0]?.message).toMatch(/7/);
+    expect(errors[0]).toMatchObject({
+      code: '1062',
+      kind: 'Load',
+      sourcePartition: '0',
+      earliestOffset: '0',
+    });
+    expect(errors[0]?.message).toMatch(/^topic 'doubled' partition 0 offsets 0 to \d+: .*7/);
   });
 
   it('a duplicate of a stored key; REPLACE and SKIP load past it', async () => {
@@ -201,6 +206,10 @@ describe('bad input', () => {
     expect(await client.rows('SELECT * FROM kept ORDER BY a')).toEqual([
       ['1', 'old'],
       ['2', 'new'],
+    ]);
+    const skipped = `SELECT ERROR_MESSAGE FROM information_schema.PIPELINES_ERRORS WHERE ERROR_TYPE = 'Warning' AND PIPELINE_NAME = 'kept_pipe'`;
+    expect(await client.rows(skipped)).toEqual([
+      ["topic 'kept' partition 0 offsets 0 to 1: 1 rows with a duplicate key were left out"],
     ]);
     await client.run(
       `CREATE OR REPLACE ${definition('REPLACE')}`,

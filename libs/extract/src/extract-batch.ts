@@ -111,7 +111,7 @@ export async function extractBatch(
 }
 
 export function rowErrorsOf({ topic, ranges, plan }: Batch): RowErrors {
-  return new RowErrors(topic, ranges, plan.skipBadRows);
+  return new RowErrors(topic, ranges, plan.skip);
 }
 
 function cancelled(cause?: unknown): MillraceError {

@@ -107,6 +107,31 @@ test('SKIP PARSER ERRORS leaves out lines of every kind of error', async () => {
 });
 
 test.each([
+  ['SKIP PARSER ERRORS', { onParseError: BadRows.SKIP }, 'NOT_NULL', 2n],
+  ['SKIP CONSTRAINT ERRORS', { onConstraintError: BadRows.SKIP }, 'VALUE_WRONG_TYPE', 1n],
+])('%s skips its own kind of error only', async (_, skip, code, offset) => {
+  const values = ['1\ta', 'x\tb', '3\t\\N', '4\td'];
+  const columns = [
+    { name: 'id', type: int },
+    { name: 'name', type: text, nullable: false },
+  ];
+  const strict = testTable(columns, { shardKey: ['id'] });
+  const request = requestOf({ '0': values.length }, { ...tsv, ...skip });
+  const source = new ArraySource({ '0': values }, 200);
+  const error = await failureOf(harness.extract(source, { ...request, table: strict }));
+  expect([error.code, error.message]).toEqual([code, expect.stringContaining(`offset ${offset}: `)]);
+  const both = { onParseError: BadRows.SKIP, onConstraintError: BadRows.SKIP };
+  const all = requestOf({ '0': values.length }, { ...tsv, ...both });
+  const events = await harness.extract(new ArraySource({ '0': values }, 200), { ...all, table: strict });
+  const warnings = events.flatMap(({ event }) => (event?.$case === 'warning' ? [event.warning] : []));
+  expect(warnings.map((warning) => warning.code).sort()).toEqual(['NOT_NULL', 'VALUE_WRONG_TYPE']);
+  expect(warnings.map((warning) => warning.message).sort()).toEqual([
+    expect.stringMatching(/^topic '.*' partition 0 offset 1: value of the wrong type/),
+    expect.stringMatching(/^topic '.*' partition 0 offset 2: NULL for NOT NULL column/),
+  ]);
+});
+
+test.each([
   ['direct', tsv],
   ['through the engine', { ...tsv, where: '"id" >= 0' }],
 ])('a batch larger than its memory goes in chunks: %s', async (_, shape) => {

@@ -51,6 +51,14 @@ describe('pipeline shapes', () => {
   it('skips bad lines of CSV only', () => {
     expect(bind('SKIP PARSER ERRORS INTO TABLE t FORMAT CSV').skipParseErrors).toBe(true);
     expect(bind('SKIP DUPLICATE KEY ERRORS INTO TABLE t FORMAT CSV').skipParseErrors).toBe(false);
+    const skipped = (clause: string) => {
+      const { skipParseErrors, skipConstraintErrors } = bind(`${clause} INTO TABLE t FORMAT CSV`);
+      return [skipParseErrors, skipConstraintErrors];
+    };
+    expect(skipped('SKIP PARSER ERRORS')).toEqual([true, false]);
+    expect(skipped('SKIP CONSTRAINT ERRORS')).toEqual([false, true]);
+    expect(skipped('SKIP ALL ERRORS')).toEqual([true, true]);
+    expect(skipped('IGNORE')).toEqual([true, true]);
     expect(() => bind('SKIP ALL ERRORS INTO TABLE t FORMAT JSON (id <- a)')).toThrowError(
       expect.objectContaining({ code: 'PIPELINE_DEFINITION' }),
     );

@@ -28,6 +28,7 @@ export interface PipelineShape {
   readonly where: string;
   /** Rows that cannot be parsed are left out with a warning. */
   readonly skipParseErrors: boolean;
+  readonly skipConstraintErrors: boolean;
   readonly transform: ShapeTransform | undefined;
   /** Constant expressions for columns that are neither mapped nor SET. */
   readonly defaults: readonly ShapeColumn[];
@@ -95,6 +96,7 @@ export function bindPipelineShape(
     set,
     where: shapeWhere(statement, table, binder, environment),
     skipParseErrors: skipsParseErrors(statement),
+    skipConstraintErrors: skipsConstraintErrors(statement),
     transform: shapeTransform(statement),
     defaults: table.columns
       .filter((column) => !given.has(column.name))
@@ -234,6 +236,12 @@ function skipsParseErrors({ conflictHandling, format }: CreatePipeline): boolean
     );
   }
   return skips;
+}
+
+function skipsConstraintErrors({ conflictHandling }: CreatePipeline): boolean {
+  return (
+    conflictHandling === 'skipConstraint' || conflictHandling === 'skipAll' || conflictHandling === 'ignore'
+  );
 }
 
 function shapeTransform({ transform }: CreatePipeline): ShapeTransform | undefined {

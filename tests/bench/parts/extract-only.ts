@@ -59,7 +59,7 @@ const plan: ExtractorBatch['plan'] = {
   where: '',
   shardKey: [0],
   ordered: false,
-  skipBadRows: false,
+  skip: { parser: false, constraint: false },
 };
 const destination = {
   transactionId: 1n,

@@ -1,6 +1,7 @@
 import { isMillraceError, MillraceError } from '@millrace/errors/millrace-error';
 import type { SourceRange } from '../sources/record-source.ts';
 import type { RowFields } from './row-fields.ts';
+import type { SkippedRows } from './row-plan.ts';
 
 /** What PIPELINES_ERRORS knows of a failure beside its code and message. */
 export interface FailureInfo {
@@ -39,7 +40,7 @@ export interface RowPosition {
   readonly line: string;
 }
 
-/** A row left out by SKIP PARSER ERRORS. */
+/** A row left out by SKIP PARSER ERRORS or SKIP CONSTRAINT ERRORS. */
 export interface RowWarningEvent extends RowPosition {
   readonly code: string;
   readonly message: string;
@@ -54,16 +55,16 @@ const warningsPerRangeMax = 1000;
  * message, or each is left out and noted.
  */
 export class RowErrors {
-  readonly skip: boolean;
+  readonly #skip: SkippedRows;
   readonly #topic: string;
   readonly #ranges: readonly SourceRange[];
   readonly #counts: number[];
   #warnings: RowWarningEvent[] = [];
 
-  constructor(topic: string, ranges: readonly SourceRange[], skip: boolean) {
+  constructor(topic: string, ranges: readonly SourceRange[], skip: SkippedRows) {
     this.#topic = topic;
     this.#ranges = ranges;
-    this.skip = skip;
+    this.#skip = skip;
     this.#counts = ranges.map(() => 0);
   }
 
@@ -83,31 +84,40 @@ export class RowErrors {
     const known = isMillraceError(error);
     // What is not about the row (a bug, a full disk) is never skipped.
     if (!known || failureInfoOf(error) !== undefined || error.kind === 'operational') throw error;
-    if (!this.skip) throw this.failure(error, position);
+    const skipped = error.code === 'NOT_NULL' ? this.#skip.constraint : this.#skip.parser;
+    if (!skipped) throw this.failure(error, position);
     const count = (this.#counts[position.range] ?? 0) + 1;
     this.#counts[position.range] = count;
     if (count > warningsPerRangeMax) return;
-    this.#warnings.push({ ...position, code: error.code, message: messageOf(error) });
+    this.#warnings.push({ ...position, code: error.code, message: this.#message(error, position) });
   }
 
   /** The error about one row, with its place in the message. */
   failure(error: MillraceError, position: RowPosition): MillraceError {
-    const range = this.#ranges[position.range];
-    if (range === undefined) throw new RangeError(`range ${position.range}`);
-    const { sourcePartition } = range;
-    const place =
-      position.offset < 0n
-        ? `${rangeText(this.#topic, range)}, row ${position.lineNumber} of the transform's output`
-        : `topic '${this.#topic}' partition ${sourcePartition} offset ${position.offset}`;
-    const message = `${place}: ${messageOf(error)}`;
+    const message = this.#message(error, position);
     return withFailureInfo(new MillraceError(error.code, message, { cause: error }), {
       kind: 'Load',
-      sourcePartition,
+      sourcePartition: this.#rangeOf(position).sourcePartition,
       offset: position.offset,
       line: position.line,
       lineNumber: position.lineNumber,
       stdError: '',
     });
+  }
+
+  #message(error: MillraceError, position: RowPosition): string {
+    const range = this.#rangeOf(position);
+    const place =
+      position.offset < 0n
+        ? `${rangeText(this.#topic, range)}, row ${position.lineNumber} of the transform's output`
+        : `topic '${this.#topic}' partition ${range.sourcePartition} offset ${position.offset}`;
+    return `${place}: ${messageOf(error)}`;
+  }
+
+  #rangeOf(position: RowPosition): SourceRange {
+    const range = this.#ranges[position.range];
+    if (range === undefined) throw new RangeError(`range ${position.range}`);
+    return range;
   }
 
   /** Warnings since the last call. */

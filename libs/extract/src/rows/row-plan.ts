@@ -51,6 +51,14 @@ export type PlannedFormat =
       readonly fields: readonly ('discard' | 'text' | 'bytes')[];
     };
 
+/** Which rows that cannot be loaded are left out with a warning; the others fail the batch. */
+export interface SkippedRows {
+  /** Those that cannot be read or converted. */
+  readonly parser: boolean;
+  /** Those with NULL for a NOT NULL column. */
+  readonly constraint: boolean;
+}
+
 /** How records become rows of the table: the shape of a pipeline, resolved against the table's columns. */
 export interface RowPlan {
   readonly tableName: string;
@@ -63,5 +71,5 @@ export interface RowPlan {
   readonly shardKey: readonly number[];
   /** Later rows may replace earlier ones, so their order must be kept. */
   readonly ordered: boolean;
-  readonly skipBadRows: boolean;
+  readonly skip: SkippedRows;
 }

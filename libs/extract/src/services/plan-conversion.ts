@@ -70,7 +70,10 @@ export function planFromProto(shape: Shape, table: TableSchema): RowPlan {
     where: shape.where,
     shardKey: table.reference ? [] : table.shardKey.map(indexOf),
     ordered: table.uniqueKeys.length > 0,
-    skipBadRows: shape.onParseError === BadRows.SKIP,
+    skip: {
+      parser: shape.onParseError === BadRows.SKIP,
+      constraint: shape.onConstraintError === BadRows.SKIP,
+    },
   };
 }
 

@@ -13,6 +13,7 @@ import type { StageSlice } from '../delivery/slice-target.ts';
 import { RowErrors } from '../rows/row-errors.ts';
 import { fieldKind, RowFields } from '../rows/row-fields.ts';
 import type { RowPlan } from '../rows/row-plan.ts';
+import { noneSkipped } from '../testing/collect-rows.ts';
 import { DirectSink, isDirectPlan, type SinkOptions } from './direct-sink.ts';
 import { EngineSink } from './engine-sink.ts';
 
@@ -136,7 +137,7 @@ function planOf(type: SqlType, sharded: boolean): RowPlan {
     where: '',
     shardKey: [sharded ? 1 : 0],
     ordered: true,
-    skipBadRows: false,
+    skip: noneSkipped,
   };
 }
 
@@ -217,7 +218,7 @@ test.each(types.map((type) => [formatSqlType(type), type] as const))(
           const directSink = new DirectSink(optionsOf(plan, direct), 's-0');
           const engineSink = new EngineSink({
             ...optionsOf(plan, general),
-            errors: new RowErrors('t', [{ sourcePartition: '0', begin: 0n, end: 1n }], false),
+            errors: new RowErrors('t', [{ sourcePartition: '0', begin: 0n, end: 1n }], noneSkipped),
             connect: () => engine.connect(),
             directory: join(directory, 'staging'),
           });

@@ -1,7 +1,9 @@
 import { createScanner } from '../formats/create-scanner.ts';
 import { RowErrors } from '../rows/row-errors.ts';
 import { fieldKind, RowFields } from '../rows/row-fields.ts';
-import type { PlannedFormat } from '../rows/row-plan.ts';
+import type { PlannedFormat, SkippedRows } from '../rows/row-plan.ts';
+
+export const noneSkipped: SkippedRows = { parser: false, constraint: false };
 
 /** A field as a test sees it: `undefined` missing, `null`, or kind and text. */
 export type SeenField = undefined | null | readonly [kind: string, text: string];
@@ -21,7 +23,7 @@ function seen(fields: RowFields, field: number): SeenField {
 export function scanRows(format: PlannedFormat, inputs: readonly Buffer[]): SeenField[][] {
   const rows: SeenField[][] = [];
   const fields = new RowFields(format.fields.length);
-  const errors = new RowErrors('t', [{ sourcePartition: '0', begin: 0n, end: 1n }], false);
+  const errors = new RowErrors('t', [{ sourcePartition: '0', begin: 0n, end: 1n }], noneSkipped);
   const sink = {
     addRow: (row: RowFields) => void rows.push(format.fields.map((_, field) => seen(row, field))),
   };
@@ -39,7 +41,7 @@ export function scanRows(format: PlannedFormat, inputs: readonly Buffer[]): Seen
 export function scanPieces(format: PlannedFormat, pieces: readonly Buffer[]): SeenField[][] {
   const rows: SeenField[][] = [];
   const fields = new RowFields(format.fields.length);
-  const errors = new RowErrors('t', [{ sourcePartition: '0', begin: 0n, end: 1n }], false);
+  const errors = new RowErrors('t', [{ sourcePartition: '0', begin: 0n, end: 1n }], noneSkipped);
   const sink = {
     addRow: (row: RowFields) => void rows.push(format.fields.map((_, field) => seen(row, field))),
   };

@@ -149,6 +149,7 @@ export function shapeOf(shape: Partial<Shape>): Shape {
     set: [],
     where: '',
     onParseError: BadRows.FAIL,
+    onConstraintError: BadRows.FAIL,
     transform: undefined,
     defaults: [],
     ...shape,

@@ -46,6 +46,7 @@ function shapeToProto(shape: PipelineShape): Shape {
     set: shape.set.map(({ column, expression }) => ({ column, expression })),
     where: shape.where,
     onParseError: shape.skipParseErrors ? BadRows.SKIP : BadRows.FAIL,
+    onConstraintError: shape.skipConstraintErrors ? BadRows.SKIP : BadRows.FAIL,
     transform: shape.transform === undefined ? undefined : { ...shape.transform },
     defaults: shape.defaults.map(({ column, expression }) => ({ column, expression })),
   };
