@@ -244,6 +244,10 @@ const accepted: readonly (readonly [text: string, canonical: string])[] = [
     'ALTER PIPELINE p SET OFFSETS EARLIEST BATCH_INTERVAL 10 DROP ORPHAN FILES',
     'ALTER PIPELINE `p` SET OFFSETS EARLIEST SET BATCH_INTERVAL 10 DROP ORPHAN FILES',
   ],
+  [
+    `ALTER PIPELINE p SET CONFIG ::sasl.mechanism = 'PLAIN' CREDENTIALS ::\`sasl.password\` = 'x'`,
+    `ALTER PIPELINE \`p\` SET CONFIG ::\`sasl.mechanism\` = 'PLAIN' SET CREDENTIALS ::\`sasl.password\` = 'x'`,
+  ],
   [`ALTER PIPELINE p SET OFFSETS '{"0":5}'`, `ALTER PIPELINE \`p\` SET OFFSETS '{"0":5}'`],
 ];
 

@@ -79,7 +79,9 @@ function jsonSetting(kind: 'setConfig' | 'setCredentials' | 'setRetryOptions'): 
   return (parser, position) => {
     if (!parser.accept('::'))
       return { kind, key: undefined, value: parser.string('a JSON string'), position };
-    const key = parser.anyWord('a key');
+    // Names of Kafka settings have dots: `::sasl.mechanism`.
+    let key = parser.anyWord('a key');
+    while (parser.accept('.')) key += `.${parser.anyWord('a key')}`;
     parser.expect('=');
     return { kind, key, value: parser.string('a string'), position };
   };
