@@ -1,7 +1,5 @@
-import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { startMember } from '@millrace/rpc/member-node';
 import { openNodeSecurity } from '@millrace/rpc/node-security';
 import type { Logger } from '@millrace/runtime/logger';
@@ -9,6 +7,8 @@ import { MetricRegistry } from '@millrace/runtime/metrics';
 import { listenOptions, memberOptions } from '@millrace/runtime/node-options';
 import type { OptionSpecs, OptionValues } from '@millrace/runtime/options';
 import type { RunningService, ServiceProgram } from '@millrace/runtime/process';
+import { createWorkDirectory } from '@millrace/runtime/work-directory';
+import { endProgramsIn } from '@millrace/transform/left-programs';
 import { ProcessPool } from '@millrace/transform/process-pool';
 import { runnerGaugeSpecs, runnerGauges } from '@millrace/transform/runner-gauges';
 import { transformService } from '@millrace/transform/transform-service';
@@ -57,7 +57,7 @@ export async function startRunner(
 ): Promise<RunningService> {
   const logger = parentLogger.child({ service: 'transform-runner' });
   const security = openNodeSecurity(options, logger);
-  const workDir = mkdtempSync(join(tmpdir(), 'millrace-transform-'));
+  const workDir = createWorkDirectory(tmpdir(), 'transform', endProgramsIn);
   const pool = new ProcessPool({
     workDir,
     runningMax: options.programsMax,

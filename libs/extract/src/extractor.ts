@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Engine, type EngineConnection, openEngine } from '@millrace/engine/duckdb-instance';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
+import { createWorkDirectory } from '@millrace/runtime/work-directory';
 import type { ColumnBatch } from '@millrace/values/column-batch';
 import { ByteBudget } from './byte-budget.ts';
 import type { SliceDestination, StageSlice } from './delivery/slice-target.ts';
@@ -21,7 +22,6 @@ import { KafkaRecordSource } from './sources/kafka-record-source.ts';
 import type { RecordSource, SourceOffsets } from './sources/record-source.ts';
 import { type OpenSource, SourceCache, type SourceSettings } from './sources/source-cache.ts';
 import type { RunTransform } from './transform/transform-run.ts';
-import { createWorkDirectory } from './work-directory.ts';
 
 const sourceIdleMs = 60_000;
 
@@ -92,7 +92,7 @@ class ExtractorRole implements Extractor {
 
   constructor(options: ExtractorOptions) {
     this.#options = options;
-    this.#directory = createWorkDirectory(options.workDirectory);
+    this.#directory = createWorkDirectory(options.workDirectory, 'extract');
     this.#sources = new SourceCache(options.openSource ?? openSourceWith(options.logger), sourceIdleMs);
     this.#budget = new ByteBudget(options.bufferBytesMax);
     this.#crashPoint = options.crashPoint ?? (() => {});

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createWorkDirectory } from './work-directory.ts';
 
-test('directories of extractors that are gone are removed, those of living ones and of others stay', () => {
+test('directories of processes that are gone are removed, those of living ones and of others stay', () => {
   const parent = mkdtempSync(join(tmpdir(), 'work-directory-'));
   const gone = spawnSync(process.execPath, ['-e', '']).pid;
   const dead = join(parent, `millrace-extract-${hostname()}-${gone}-AbCdEf`);
   const others = ['something-else', `millrace-extract-elsewhere-${gone}-AbCdEf`];
   for (const path of [dead, ...others.map((name) => join(parent, name))]) mkdirSync(path);
-  const first = createWorkDirectory(parent);
-  const second = createWorkDirectory(parent);
+  const first = createWorkDirectory(parent, 'extract');
+  const second = createWorkDirectory(parent, 'extract');
   expect(existsSync(dead)).toBe(false);
   expect(readdirSync(parent)).toHaveLength(4);
   expect(existsSync(first) && existsSync(second)).toBe(true);

@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { memoryBeyond } from './process-memory.ts';
 import type { Program } from './program.ts';
 
 /** Limits of one run of a program. */
@@ -21,7 +21,6 @@ export interface ProcessExit {
 /** Bytes of stderr kept (pipelines_stderr_bufsize). */
 const stderrBytesMax = 65_535;
 const memoryPollMs = 200;
-const pageBytes = 4096;
 /** What a process that left its group may keep open of the pipes after the group was killed. */
 const closeGraceMs = 1_000;
 
@@ -188,12 +187,10 @@ export class TransformProcess {
     });
   }
 
-  /** Resident memory of the program itself; on systems without /proc there is no memory limit. */
+  /** Memory of the program and what it started; on systems without /proc there is no limit. */
   async #checkMemory(limits: TransformLimits, stop: (reason: string) => void): Promise<void> {
     if (!this.#running || this.#child.pid === undefined) return;
-    const text = await readFile(`/proc/${this.#child.pid}/statm`, 'utf8').catch(() => '');
-    const residentBytes = Number(text.split(' ')[1] ?? 0) * pageBytes;
-    if (residentBytes > limits.memoryBytesMax)
+    if ((await memoryBeyond(this.#child.pid, limits.memoryBytesMax)) > limits.memoryBytesMax)
       stop(`used more than ${limits.memoryBytesMax} bytes of memory`);
   }
 }

@@ -35,7 +35,7 @@ describe('a transform program', () => {
   const dir = mkdtempSync(join(tmpdir(), 'millrace-transform-'));
   const channels = new ChannelPool(TransformClient);
   const pool = new ProcessPool({ workDir: join(dir, 'work'), runningMax: 2, spareIdleMs: 1_000 });
-  const limits = { timeMsMax: 3_000, outputBytesMax: 8_000_000, memoryBytesMax: 300_000_000 };
+  const limits = { timeMsMax: 3_000, outputBytesMax: 8_000_000, memoryBytesMax: 100_000_000 };
   let server: RpcServer;
   let client: TransformClient;
 
@@ -119,7 +119,13 @@ describe('a transform program', () => {
     ],
     [
       'hoards',
-      '#!/usr/bin/env python3\nimport time\nx = bytearray(400_000_000)\ntime.sleep(600)\n',
+      '#!/usr/bin/env python3\nimport time\nx = bytearray(200_000_000)\ntime.sleep(600)\n',
+      'TRANSFORM_LIMIT',
+      'bytes of memory',
+    ],
+    [
+      'lets others hoard',
+      `#!/bin/sh\npython3 -c 'import time\nx = bytearray(200_000_000)\ntime.sleep(600)'\nexit 0\n`,
       'TRANSFORM_LIMIT',
       'bytes of memory',
     ],
