@@ -78,6 +78,7 @@ export function bindPipeline(
     );
   }
   refuseAutoIncrement(table);
+  refuseTransform(definition);
   refuseZero('MAX_PARTITIONS_PER_BATCH', definition.maxPartitionsPerBatch);
   refuseZero('MAX_OFFSETS_PER_BATCH_PARTITION', definition.maxOffsetsPerBatchPartition);
   return {
@@ -97,6 +98,17 @@ export function bindPipeline(
 /** A batch that may take nothing would never end. */
 function refuseZero(setting: string, value: bigint | undefined): void {
   if (value === 0n) throw new MillraceError('PIPELINE_DEFINITION', `${setting} must be at least 1`);
+}
+
+/** What no runner can run is refused when it is written, not when a batch fails. The program itself is the runner's. */
+function refuseTransform({ transform }: CreatePipeline): void {
+  if (transform === undefined || transform.uri === 'memsql://json') return;
+  if (!transform.uri.startsWith('file://') || /\.(tar\.gz|tgz)$/.test(transform.uri)) {
+    throw new MillraceError(
+      'SQL_UNSUPPORTED',
+      `transform '${transform.uri}' is not supported yet; use a program at file:///path, or memsql://json for jq`,
+    );
+  }
 }
 
 function refuseAutoIncrement(table: TableDefinition): void {

@@ -88,6 +88,16 @@ describe('what leaves do not take', () => {
     expect(cursors()).toEqual([]);
   });
 
+  it.each(['http://host/program', 'file:///programs.tar.gz', 'memsql://other'])(
+    'refuses a transform that no runner can run: %s',
+    async (uri) => {
+      await expect(create(`WITH TRANSFORM ('${uri}', '', '')`)).rejects.toMatchObject({
+        code: 'SQL_UNSUPPORTED',
+      });
+      await create(`WITH TRANSFORM ('memsql://json', '', '-r .')`);
+    },
+  );
+
   it('is a warning where duplicates are skipped', async () => {
     await create('SKIP DUPLICATE KEY ERRORS');
     cluster.skippedRows = 3n;

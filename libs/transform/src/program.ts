@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { splitArguments } from './split-arguments.ts';
@@ -17,15 +18,21 @@ export interface Program {
   readonly args: readonly string[];
   /** Differs when the file has changed. */
   readonly version: string;
+  /** Gets records with their lengths, or as lines. */
+  readonly framed: boolean;
 }
+
+/** The built-in transform: jq over the records, with the arguments of the clause. */
+const jqUri = 'memsql://json';
 
 /**
  * Finds the program of a transform. For a single file the second string of the clause names nothing, so it is taken as
  * arguments, before the third. Throws TRANSFORM_FAILED when the file is missing or not executable, and SQL_UNSUPPORTED
- * for URIs other than `file://`.
+ * for URIs other than `file://` and `memsql://json`.
  */
 export async function resolveProgram(clause: TransformClause): Promise<Program> {
-  const path = pathOf(clause.uri);
+  const framed = clause.uri !== jqUri;
+  const path = framed ? pathOf(clause.uri) : await jqPath();
   if (/\.(tar\.gz|tgz)$/.test(path)) {
     throw new MillraceError(
       'SQL_UNSUPPORTED',
@@ -48,14 +55,26 @@ export async function resolveProgram(clause: TransformClause): Promise<Program> 
     );
   }
   const args = [...splitArguments(clause.executable), ...splitArguments(clause.arguments)];
-  return { path, args, version };
+  return { path, args, version, framed };
+}
+
+async function jqPath(): Promise<string> {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(folder, 'jq');
+    const found = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (folder !== '' && found) return path;
+  }
+  throw new MillraceError('TRANSFORM_FAILED', `${jqUri} needs jq, which is not installed on this node`);
 }
 
 function pathOf(uri: string): string {
   if (!uri.startsWith('file://')) {
     throw new MillraceError(
       'SQL_UNSUPPORTED',
-      `transform URI '${uri}' is not supported yet; use file:///path/program`,
+      `transform URI '${uri}' is not supported yet; use file:///path/program or ${jqUri}`,
     );
   }
   try {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -182,6 +183,18 @@ describe('a transform program', () => {
       expectation('TRANSFORM_FAILED'),
     );
     await expect(run(requests('ftp://x', []))).rejects.toMatchObject(expectation('SQL_UNSUPPORTED'));
+  });
+
+  it.skipIf(spawnSync('jq', ['--version']).error !== undefined)('may be jq over the records', async () => {
+    const jq = (records: readonly string[]) =>
+      run(
+        requests('memsql://json', records.map(frame), { arguments: `-r '[.id, (.tags | length)] | @tsv'` }),
+      );
+    expect(await jq(['{"id":1,"tags":["a","b"]}', '{"id":2,\n"tags":[]}'])).toBe('1\t2\n2\t0\n');
+    await expect(jq(['{"id":1', '{"id":2}'])).rejects.toMatchObject({
+      code: 'TRANSFORM_FAILED',
+      detail: expect.stringContaining('parse error'),
+    });
   });
 
   it('waits for a free slot and is not lost among many', async () => {

@@ -11,6 +11,7 @@ import type { ServiceBinding } from '@millrace/rpc/server';
 import type { ProcessPool } from '../process-pool.ts';
 import { resolveProgram } from '../program.ts';
 import type { TransformLimits } from '../transform-process.ts';
+import { unframe } from '../unframe.ts';
 
 /** The Transform service over a pool of processes; `limits` are the runner's own, which a call can only lower. */
 export function transformService(
@@ -40,7 +41,8 @@ async function* run(
   const used = await pool.acquire(program, signal);
   let succeeded = false;
   try {
-    const output = used.run(stdinOf(reader), lowered(limits, header), signal);
+    const input = program.framed ? stdinOf(reader) : unframe(stdinOf(reader));
+    const output = used.run(input, lowered(limits, header), signal);
     for (;;) {
       const next = await output.next();
       if (next.done === true) {
