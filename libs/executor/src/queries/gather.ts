@@ -1,5 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { fileErrorOf } from '@millrace/runtime/file-error';
 import { engineBatchBytes } from '@millrace/values/engine-batch';
 import type { EngineRows, LeafClient, LeafQuery } from '../leaves/leaf-port.ts';
 import type { GatheredRelation } from './merge-engine.ts';
@@ -75,11 +76,15 @@ async function receive(
         await relation.append(piece.batch);
       } else {
         budget.take(piece.bytes.byteLength);
-        file ??= await open(await relation.newFile(), 'w');
-        await file.writeFile(piece.bytes);
+        file ??= await openFile(await relation.newFile(), 'w').catch(refuse);
+        await file.writeFile(piece.bytes).catch(refuse);
       }
     }
   } finally {
     await file?.close();
   }
+}
+
+function refuse(error: unknown): never {
+  throw fileErrorOf(error, 'gathering rows at the aggregator');
 }

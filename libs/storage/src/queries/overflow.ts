@@ -6,8 +6,8 @@ import { engineBatchOf } from '@millrace/engine/engine-batch';
 import { writeParquet } from '@millrace/engine/parquet';
 import { quoteIdentifier } from '@millrace/engine/sql-text';
 import { isMillraceError } from '@millrace/errors/millrace-error';
+import { fileErrorOf } from '@millrace/runtime/file-error';
 import type { EngineBatch } from '@millrace/values/engine-batch';
-import { fileErrorOf } from '../transactions/file-error.ts';
 
 /** A piece of a result on its way to another engine. */
 export type EngineRows =

@@ -4,10 +4,10 @@ import type { EngineConnection } from '@millrace/engine/duckdb-instance';
 import { fsyncPath, mkdirDurably, readParquetExpression, writeParquet } from '@millrace/engine/parquet';
 import { quoteIdentifier, quoteLiteral, quoteLiteralList } from '@millrace/engine/sql-text';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { fileErrorOf } from '@millrace/runtime/file-error';
 import { duckdbTypeOf } from '@millrace/values/duckdb-type-of';
 import type { LockMode } from '../partitions/table-locks.ts';
 import type { TableDefinition } from '../schema/table-definition.ts';
-import { fileErrorOf } from '../transactions/file-error.ts';
 import {
   type DeleteOperation,
   type InsertOperation,

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { fsyncPath } from '@millrace/engine/parquet';
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { fileErrorOf } from '@millrace/runtime/file-error';
 import type { DataLayout } from '../data-layout.ts';
 import { type PartitionId, referenceOrdinal } from '../schema/table-definition.ts';
-import { fileErrorOf } from './file-error.ts';
 import { decodeRedoRecord, encodeRedoRecord, type RedoRecord } from './operation.ts';
 
 export interface StagedSlice {

@@ -1,5 +1,6 @@
 import { MillraceError } from '@millrace/errors/millrace-error';
 
+/** What the system reports when a disk takes no more. */
 const diskFullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /** A file system error as a MillraceError that says what was being done; a MillraceError passes unchanged. */
