@@ -117,13 +117,16 @@ describe('cluster membership', () => {
     await produceMore();
   });
 
-  it('refuses the data of another cluster', async () => {
+  it('refuses the data of another cluster, and tells it nothing of its transactions', async () => {
     const foreign = join(cluster.dir, 'foreign');
-    await mkdir(foreign);
+    const undecided = join(foreign, 'staging', '77');
+    await mkdir(undecided, { recursive: true });
+    await writeFile(join(undecided, 'rows-0.parquet'), 'rows');
     await writeFile(join(foreign, 'identity.json'), '{"nodeId":"1","clusterId":"elsewhere"}\n');
     await expect(cluster.startBeside('leaf-2', { '--data-dir': foreign })).rejects.toThrow(
       'holds data of cluster elsewhere',
     );
+    expect(existsSync(join(undecided, 'rows-0.parquet'))).toBe(true);
     expect(await readFile(cluster.logFile('aggregator'), 'utf8')).toContain('node refused');
     expect((await leaves()).map(({ runtimeState }) => runtimeState)).toContainEqual(
       expect.stringContaining('holds data of cluster elsewhere'),

@@ -4,6 +4,7 @@ import { MillraceError } from '@millrace/errors/millrace-error';
 import { LeafService } from '@millrace/proto/millrace/leaf/v1/leaf';
 import { readIdentity, saveIdentity } from '@millrace/rpc/identity-file';
 import { startMember } from '@millrace/rpc/member-node';
+import type { NodeIdentity } from '@millrace/rpc/node-agent';
 import { openNodeSecurity } from '@millrace/rpc/node-security';
 import { TransactionOutcomes } from '@millrace/rpc/transaction-outcomes';
 import { crashPointOf } from '@millrace/runtime/crash-point';
@@ -49,14 +50,14 @@ export async function startLeaf(
   const security = openNodeSecurity(options, logger);
   const directory = openDirectory(options);
   try {
-    const identity = readIdentity(directory.path);
+    let identity = readIdentity(directory.path);
     const outcomes = new TransactionOutcomes(options.aggregator, security);
     const leaf = createLeaf({
       dataDir: directory.path,
       engine: engineSettings(options, join(directory.path, 'spill')),
       clock: () => performance.now(),
       logger,
-      resolveOutcomes: (transactionIds) => outcomes.resolve(transactionIds),
+      resolveOutcomes: (transactionIds) => outcomes.resolve(transactionIds, identity.clusterId),
       crashPoint: crashPointOf(process.env['MILLRACE_CRASH_POINT']),
     });
     await leaf.start();
@@ -69,7 +70,10 @@ export async function startLeaf(
       ],
       hashProbe: shardHashProbe().toString(),
       identity,
-      saveIdentity: (assigned: typeof identity) => saveIdentity(directory.path, assigned),
+      saveIdentity: async (assigned: NodeIdentity) => {
+        await saveIdentity(directory.path, assigned);
+        identity = assigned;
+      },
       prepared: () => leaf.openTransactions(),
       drain: () => leaf.drain(),
       stop: async () => {

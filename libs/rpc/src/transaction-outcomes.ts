@@ -12,7 +12,10 @@ const outcomes: Partial<Record<Outcome, TransactionOutcome>> = {
   [Outcome.PENDING]: 'pending',
 };
 
-/** Asks the aggregator at "host:port" how transactions ended. Answers of a kind this version does not know are left out. */
+/**
+ * Asks the aggregator at "host:port" how transactions of a cluster ended. Answers of a kind this version does not know are
+ * left out. Throws CLUSTER_MISMATCH when the aggregator is that of another cluster.
+ */
 export class TransactionOutcomes {
   readonly #channels: ChannelPool<ClusterClient>;
   readonly #aggregator: string;
@@ -22,9 +25,12 @@ export class TransactionOutcomes {
     this.#channels = new ChannelPool(ClusterClient, security);
   }
 
-  async resolve(transactionIds: readonly bigint[]): Promise<ReadonlyMap<bigint, TransactionOutcome>> {
+  async resolve(
+    transactionIds: readonly bigint[],
+    clusterId: string,
+  ): Promise<ReadonlyMap<bigint, TransactionOutcome>> {
     const client = this.#channels.get(this.#aggregator);
-    const request = { transactionIds: [...transactionIds] };
+    const request = { transactionIds: [...transactionIds], clusterId };
     const answer = await callUnary(client, client.resolveTransactions, request, { deadlineMs });
     const resolved = new Map<bigint, TransactionOutcome>();
     for (const { transactionId, outcome } of answer.outcomes) {

@@ -213,8 +213,11 @@ describe('cluster membership', () => {
       [2, 'online'],
     ]);
     const open = cluster.coordinator.begin();
-    const { outcomes } = await callUnary(client, client.resolveTransactions, { transactionIds: [open, 99n] });
+    const question = { transactionIds: [open, 99n], clusterId: 'test-cluster' };
+    const { outcomes } = await callUnary(client, client.resolveTransactions, question);
     expect(outcomes.map(({ outcome }) => outcome)).toEqual([3, 2]);
+    const foreign = callUnary(client, client.resolveTransactions, { ...question, clusterId: 'another' });
+    await expect(foreign).rejects.toMatchObject({ code: 'CLUSTER_MISMATCH' });
     channels.close();
   });
 });

@@ -45,12 +45,21 @@ export function clusterService(options: ClusterServiceOptions): ServiceBinding {
       const assignments = registry.register(announcementsOf(requests), signal);
       for await (const assignment of assignments) yield { ...assignment, protocolVersion };
     }),
-    resolveTransactions: handlers.unary(async ({ transactionIds }) => ({
-      outcomes: transactionIds.map((transactionId) => ({
-        transactionId,
-        outcome: outcomes[resolve(transactionId)],
-      })),
-    })),
+    resolveTransactions: handlers.unary(async (request) => {
+      // A leaf of an older version does not tell its cluster.
+      if (request.clusterId !== '' && request.clusterId !== clusterId) {
+        throw new MillraceError(
+          'CLUSTER_MISMATCH',
+          `transactions of cluster ${request.clusterId} are not known here, this is cluster ${clusterId}`,
+        );
+      }
+      return {
+        outcomes: request.transactionIds.map((transactionId) => ({
+          transactionId,
+          outcome: outcomes[resolve(transactionId)],
+        })),
+      };
+    }),
     listNodes: handlers.unary(async () => ({
       clusterId,
       nodes: [
