@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
@@ -114,6 +114,28 @@ describe('transactions', () => {
     fixture.outcomes.set(first, 'committed').set(second, 'aborted');
     await expect.poll(() => codeOf(fixture.insert(literalRows([[5, 1, 'a']])))).toContain('no MillraceError');
     expect(await fixture.contents([0])).toEqual(['1,1,a', '5,1,a']);
+  });
+
+  test('committed work for a partition that is lost waits until it is back', async () => {
+    fixture = await LeafFixture.open();
+    await fixture.applySchema([tableDefinition()]);
+    const transaction = fixture.newTransaction();
+    await fixture.stage(transaction, literalRows([[1, 1, 'a']]));
+    await fixture.prepare(transaction, [insertOperation()]);
+    await fixture.stop();
+    const database = join(fixture.directory, 'data/databases/1');
+    await rename(database, `${database}-lost`);
+    let asked = 0;
+    const resolveOutcomes = async (ids: readonly bigint[]) => {
+      asked += ids.length;
+      return new Map(ids.map((id) => [id, 'committed' as const]));
+    };
+    fixture = await LeafFixture.open({ dataDir: fixture.directory, leaf: { resolveOutcomes } });
+    await expect.poll(() => asked).toBe(1);
+    await fixture.stop();
+    await rename(`${database}-lost`, database);
+    fixture = await LeafFixture.open({ dataDir: fixture.directory, leaf: { resolveOutcomes } });
+    await expect.poll(() => fixture.contents()).toEqual(['1,1,a']);
   });
 
   test('slices of transactions that nobody decides are dropped when the aggregator says so', async () => {

@@ -37,6 +37,8 @@ export class Participants {
   readonly #participants = new Map<bigint, Map<string, Participant>>();
   /** When something was last heard of a transaction that has files or participants here. */
   readonly #heardMs = new Map<bigint, number>();
+  /** Transactions found at the start with work for a partition that is not here: lost, or dropped since. */
+  readonly #homeless = new Set<bigint>();
   /** Aborted transactions, oldest first: a call that was overtaken by its abort must not revive one. */
   readonly #aborted = new Set<bigint>();
   /** Newest epoch seen by pipeline. Lost with the process: what it protects is decided by the aggregator anyway. */
@@ -157,9 +159,11 @@ export class Participants {
     if (this.#participants.has(transactionId)) return;
     await this.#context.staging.removeTransaction(transactionId);
     this.#heardMs.delete(transactionId);
+    this.#homeless.delete(transactionId);
   }
 
   #recover(record: RedoRecord, partition: Partition | undefined): void {
+    if (partition === undefined) this.#homeless.add(record.transactionId);
     if (partition === undefined || partition.applied.get(record.transactionId) !== undefined) return;
     this.#add(record, partition, 'in-doubt');
   }
@@ -302,6 +306,11 @@ export class Participants {
     for (const transactionId of transactionIds) {
       const outcome = outcomes.get(transactionId) ?? 'pending';
       if (outcome === 'pending') continue;
+      if (outcome === 'committed' && this.#homeless.has(transactionId)) {
+        // Whoever brings a lost partition back brings back the place for these rows.
+        this.#heard(transactionId);
+        continue;
+      }
       this.#logger.info('learned the outcome of a transaction', { transaction: transactionId, outcome });
       try {
         await this.decide(transactionId, outcome === 'committed' ? 'commit' : 'abort');
