@@ -116,7 +116,7 @@ export async function createExecutor(options: ExecutorOptions): Promise<Executor
     leaseMs,
     logger,
     connectLeaf: (leaf, ends) => channels.connect(leaf, ends),
-    admitLeaf: (leaf, prepared, signal) => admission.admit(leaf, prepared, signal),
+    admitLeaf: (leaf, prepared, complete, signal) => admission.admit(leaf, prepared, complete, signal),
   });
   const coordinator: TransactionCoordinator = new TransactionCoordinator({
     catalog,

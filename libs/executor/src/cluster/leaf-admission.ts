@@ -30,7 +30,12 @@ export class LeafAdmission {
     this.#logger = logger;
   }
 
-  async admit(leaf: LeafClient, prepared: readonly bigint[], signal: AbortSignal): Promise<void> {
+  async admit(
+    leaf: LeafClient,
+    prepared: readonly bigint[],
+    complete: () => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     await retry(
       {
         attemptsMax: Number.POSITIVE_INFINITY,
@@ -43,14 +48,20 @@ export class LeafAdmission {
             this.#logger.warn('leaf is not ready yet', { leafId: leaf.leafId, attempt, error });
         },
       },
-      () => this.#attempt(leaf, prepared, signal),
+      () => this.#attempt(leaf, prepared, complete, signal),
     );
   }
 
-  async #attempt(leaf: LeafClient, prepared: readonly bigint[], signal: AbortSignal): Promise<void> {
+  async #attempt(
+    leaf: LeafClient,
+    prepared: readonly bigint[],
+    complete: () => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { schema } = this.#catalog;
     const held = await leaf.heldPartitions(signal);
     this.#requireHeld(leaf, held);
+    complete();
     for (const id of schema.droppedDatabaseIds()) {
       if (held.has(id)) await leaf.dropDatabase(id, signal);
     }

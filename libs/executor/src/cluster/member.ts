@@ -26,6 +26,8 @@ export class Member {
   readonly capacity: number;
   readonly lease: Lease;
   readonly leaf: LeafClient | undefined;
+  /** Whether a leaf is known to have the partitions that it held. Before, nobody may tell it anything. */
+  complete = false;
   /** Whether the registration has ended in a way that leaves open that the node lives. */
   mayLive = false;
   /** Announcements after the first. */

@@ -176,6 +176,25 @@ describe('cluster membership', () => {
       .toMatchObject([{ nodeId: '1', state: 'offline', refusal: expect.stringContaining('d:0, d:1') }]);
   });
 
+  it('lets nobody make a partition anew before it has looked whether the leaf lost it', async () => {
+    cluster = await TestCluster.start(1);
+    const [leaf] = cluster.leaves;
+    if (leaf === undefined) throw new Error('no leaf');
+    cluster.catalog.schema.createDatabase('d', ['1', '1']);
+    await cluster.distribution.apply('d', signal);
+    await leaf.leave();
+    leaf.loseData();
+    await leaf.comeBack();
+    const { promise: held, resolve: goOn } = Promise.withResolvers<void>();
+    leaf.beforeStatus = () => held;
+    const refused = expect(leaf.join(cluster.address, testHashProbe)).rejects.toThrow('d:0, d:1');
+    await expect.poll(() => cluster.registry.nodes()[0]?.state).toBe('recovering');
+    await cluster.distribution.apply('d', signal);
+    expect(leaf.schemaVersions).toEqual(new Map());
+    goOn();
+    await refused;
+  });
+
   it('does not miss partitions that a crash kept from being made', async () => {
     cluster = await TestCluster.start(1);
     const [leaf] = cluster.leaves;

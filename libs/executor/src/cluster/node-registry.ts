@@ -27,10 +27,15 @@ export interface NodeRegistryOptions {
   readonly logger: Logger;
   readonly connectLeaf: (leaf: { leafId: string; address: string }, ends: LeafEnds) => LeafClient;
   /**
-   * Brings a leaf that has just connected to the state of the cluster. Resolves when it may serve; rejects when it may
-   * never, with an error that the leaf is told.
+   * Brings a leaf that has just connected to the state of the cluster; calls `complete` when it has what it held. Resolves
+   * when it may serve; rejects when it may never, with an error that the leaf is told.
    */
-  readonly admitLeaf: (leaf: LeafClient, prepared: readonly bigint[], signal: AbortSignal) => Promise<void>;
+  readonly admitLeaf: (
+    leaf: LeafClient,
+    prepared: readonly bigint[],
+    complete: () => void,
+    signal: AbortSignal,
+  ) => Promise<void>;
   readonly clock?: LeaseClock;
 }
 
@@ -116,7 +121,7 @@ export class NodeRegistry implements Leaves {
 
   connected(leafId: string): LeafClient {
     const member = this.#members.get(leafId);
-    if (member?.leaf === undefined) throw this.#unavailable(leafId, member);
+    if (member?.leaf === undefined || !member.complete) throw this.#unavailable(leafId, member);
     return member.leaf;
   }
 
@@ -323,7 +328,10 @@ export class NodeRegistry implements Leaves {
       this.#refusals.clear(address);
       return;
     }
-    this.#options.admitLeaf(leaf, announcement.prepared, gone).then(
+    const complete = () => {
+      member.complete = true;
+    };
+    this.#options.admitLeaf(leaf, announcement.prepared, complete, gone).then(
       () => {
         if (!member.admit()) return;
         this.#refusals.clear(address);

@@ -119,6 +119,9 @@ export interface LeafEnds {
 export interface Leaves {
   /** A leaf that is online. Throws LEAF_UNAVAILABLE, naming it. */
   online(leafId: string): LeafClient;
-  /** A leaf that is connected, though perhaps still recovering: for schema and decisions. Throws LEAF_UNAVAILABLE. */
+  /**
+   * A leaf that is connected and has what it held, though perhaps still recovering: for schema and decisions. Throws
+   * LEAF_UNAVAILABLE.
+   */
   connected(leafId: string): LeafClient;
 }

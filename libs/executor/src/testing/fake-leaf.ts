@@ -44,6 +44,8 @@ export class FakeLeaf {
   prepareError: Error | undefined;
   /** Awaited by each Decide, so that tests can hold it. */
   beforeDecide: () => Promise<void> = async () => {};
+  /** Awaited by each GetStatus. */
+  beforeStatus: () => Promise<void> = async () => {};
   /** Thrown by the next Query. */
   queryError: Error | undefined;
   /** Awaited by each Query after its first batch, so that tests can hold it. */
@@ -139,17 +141,20 @@ export class FakeLeaf {
       prepare: this.#handlers.unary((request) => this.#prepare(request)),
       decide: this.#handlers.unary(({ transactionId, decision }) => this.#decide(transactionId, decision)),
       query: this.#handlers.serverStreaming((request) => this.#query(request)),
-      getStatus: this.#handlers.unary(async () => ({
-        leafId: this.leafId,
-        partitions: [...this.#schemas].flatMap(([databaseId, { version, ordinals, tables }]) =>
-          [...ordinals, ...(tables.some(({ reference }) => reference) ? [-1] : [])].map((ordinal) => ({
-            partition: { databaseId, ordinal },
-            schemaVersion: version,
-            preparedTransactions: this.#prepared.size,
-            bytes: 0n,
-          })),
-        ),
-      })),
+      getStatus: this.#handlers.unary(async () => {
+        await this.beforeStatus();
+        return {
+          leafId: this.leafId,
+          partitions: [...this.#schemas].flatMap(([databaseId, { version, ordinals, tables }]) =>
+            [...ordinals, ...(tables.some(({ reference }) => reference) ? [-1] : [])].map((ordinal) => ({
+              partition: { databaseId, ordinal },
+              schemaVersion: version,
+              preparedTransactions: this.#prepared.size,
+              bytes: 0n,
+            })),
+          ),
+        };
+      }),
     };
     const services = [{ definition: LeafService, implementation }];
     return new RpcServer({ host: '127.0.0.1', port, services, logger: silentLogger });

@@ -47,7 +47,7 @@ export class TestCluster {
       leaseMs,
       logger,
       connectLeaf: (leaf, ends) => this.#channels.connect(leaf, ends),
-      admitLeaf: (leaf, prepared, signal) => admission.admit(leaf, prepared, signal),
+      admitLeaf: (leaf, prepared, complete, signal) => admission.admit(leaf, prepared, complete, signal),
     });
     this.coordinator = new TransactionCoordinator({
       catalog: this.catalog,
