@@ -97,5 +97,11 @@ describe.skipIf(!available)('MySQL clients with TLS', () => {
     await expect(run(process.execPath, [main, ...args], { env })).rejects.toMatchObject({
       stderr: expect.stringContaining('without TLS'),
     });
+    const other = await makeAuthority(join(dir, 'other'));
+    await expect(
+      run(process.execPath, [main, ...args, '--tls-ca', other.cert], { env }),
+    ).rejects.toMatchObject({
+      stderr: expect.stringMatching(/TLS with localhost:\d+ failed: .*certificate/),
+    });
   });
 });

@@ -28,7 +28,7 @@ const faithfulValues = {
 /**
  * Connects over the MySQL protocol.
  *
- * @throws OPTION_INVALID; AGGREGATOR_UNAVAILABLE when nobody answers there; what the server says when it refuses
+ * @throws OPTION_INVALID, for an authority that does not fit too; AGGREGATOR_UNAVAILABLE when nobody answers there; what the server says when it refuses
  */
 export async function connect(login: Login): Promise<Connection> {
   const { host, port, user, password, database, tlsCa } = login;
@@ -66,6 +66,9 @@ function readAuthority(path: string): string {
 function connectError(cause: unknown, { host, port }: ServerAddress): unknown {
   if (isSqlError(cause) && cause.sqlState !== undefined) return cause;
   const reason = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : '';
+  // The codes of mysql2 for a certificate that does not fit, and for a server without TLS.
+  if (cause instanceof Error && 'code' in cause && /^HANDSHAKE_(NO_)?SSL/.test(String(cause.code)))
+    return new MillraceError('OPTION_INVALID', `TLS with ${host}:${port} failed${reason}`, { cause });
   return new MillraceError('AGGREGATOR_UNAVAILABLE', `nothing answers as a MySQL server on ${host}:${port}`, {
     detail: `is Millrace running, and is this its MySQL port?${reason}`,
     cause,
