@@ -1,4 +1,5 @@
 /** Benchmarks: see docs/reference/performance.md. */
+import { takeNodeWarnings } from '@millrace/runtime/node-warnings';
 import { runFreshness } from './freshness.ts';
 import { runIngest } from './ingest.ts';
 import { type BenchmarkName, type BenchOptions, parseOptions, usage } from './options.ts';
@@ -24,6 +25,8 @@ function optionsOrExit(): BenchOptions {
     process.exit(2);
   }
 }
+
+takeNodeWarnings();
 
 if (process.platform !== 'linux') {
   process.stderr.write('the benchmarks read CPU time and memory from /proc, so they need Linux\n');

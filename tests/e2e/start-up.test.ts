@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { credentials } from '@grpc/grpc-js';
 import { HealthCheckResponse_ServingStatus, HealthClient } from '@millrace/proto/grpc/health/v1/health';
 import { callUnary } from '@millrace/rpc/client';
@@ -114,6 +115,34 @@ describe('a standalone process', () => {
     const lines = stderr.trim().split('\n');
     expect(lines.length).toBeGreaterThan(0);
     for (const line of lines) expect(JSON.parse(line)).toMatchObject({ level: expect.any(String) });
+  });
+
+  it('logs the warnings of Node.js in the same way', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'millrace-warning-'));
+    const warn = "data:text/javascript,setTimeout(() => process.emitWarning('odd', 'OddWarning'), 2000)";
+    const args = [
+      `${repositoryRoot}/apps/leaf/src/main.ts`,
+      '--data-dir',
+      dataDir,
+      '--aggregator',
+      '127.0.0.1:1',
+    ];
+    const leaf = spawn(process.execPath, ['--import', warn, ...args, '--log-format', 'json'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    try {
+      for await (const line of createInterface(leaf.stderr)) {
+        const entry = JSON.parse(line) as { level: string; warning?: string };
+        if (entry.warning === undefined) continue;
+        expect(entry).toMatchObject({ level: 'warn', warning: 'OddWarning: odd' });
+        break;
+      }
+      expect(leaf.exitCode).toBeNull();
+    } finally {
+      leaf.kill('SIGKILL');
+      await once(leaf, 'close');
+      await rm(dataDir, { recursive: true });
+    }
   });
 
   it.each(['mysql', 'grpc', 'http'])('says that its %s port is taken, in its own format', async (taken) => {

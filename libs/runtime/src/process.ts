@@ -1,6 +1,7 @@
 import { isMillraceError } from '@millrace/errors/millrace-error';
 import { stopOnSignals } from './lifecycle.ts';
 import { createLogger, type Logger, type LogLevel } from './logger.ts';
+import { takeNodeWarnings } from './node-warnings.ts';
 import { formatOptions, type OptionSpecs, type OptionValues, readOptions } from './options.ts';
 
 /** Options that every process has. */
@@ -69,6 +70,9 @@ export async function runProcess<Specs extends OptionSpecs>(
     level: common.logLevel as LogLevel,
   });
   exitOnBugs(logger);
+  takeNodeWarnings(({ name, message }) =>
+    logger.warn('warning of Node.js', { warning: `${name}: ${message}` }),
+  );
   let running: RunningService | undefined;
   stopOnSignals(async () => running?.shutdown(common.drainSeconds * 1000), logger);
   try {
