@@ -23,7 +23,7 @@ async function realKafkaHost(): Promise<KafkaHost> {
   return {
     description: 'Apache Kafka (one broker, KRaft)',
     brokers: kafka.brokers,
-    createTopic: (topic, partitions) => createTopic(kafka.brokers, topic, partitions),
+    createTopic: (topic, partitions) => kafka.createTopic({ topic, partitions }),
     [Symbol.asyncDispose]: () => kafka.stop(),
   };
 }
@@ -55,8 +55,6 @@ async function createTopic(brokers: string, topic: string, numPartitions: number
   await admin.connect();
   try {
     await admin.createTopics({ topics: [{ topic, numPartitions }] });
-    // A leader that has been named may not know it yet; asking for offsets is tried until all leaders answer.
-    await admin.fetchTopicOffsets(topic);
   } finally {
     await admin.disconnect();
   }

@@ -1,4 +1,5 @@
 import { MillraceError } from '@millrace/errors/millrace-error';
+import { type RetryOptions, retry } from '@millrace/runtime/backoff';
 import { AdtechEvents, adtechEventBytesMax } from '@millrace/testkit/adtech-events';
 import { Kafka, logLevel, type Message, Partitioners, type Producer } from 'kafkajs';
 
@@ -14,6 +15,13 @@ export interface EventProducerOptions {
 /** Keeps a request for one partition well below the megabyte that brokers accept. */
 const eventsPerPartitionMax = 3000;
 const connectRetries = 3;
+/** Up to about 10 s. */
+const leaderWait = {
+  attemptsMax: 14,
+  delayMsMin: 50,
+  delayMsMax: 1_000,
+  isRetryable: (error: unknown) => error instanceof Error && 'retriable' in error && error.retriable === true,
+} satisfies RetryOptions;
 
 /**
  * Writes ad-tech events to a topic. An event goes to the partition `user_id % partitions`, so that whoever reads the
@@ -113,7 +121,8 @@ async function prepareTopic(kafka: Kafka, { topic, partitions }: EventProducerOp
     if (!topics.includes(topic)) {
       await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
     }
-    return endOffsetsOf(await admin.fetchTopicOffsets(topic));
+    // The leaders of a topic just created are named a moment before they answer, and kafkajs asks only once.
+    return endOffsetsOf(await retry(leaderWait, () => admin.fetchTopicOffsets(topic)));
   } finally {
     await admin.disconnect();
   }
