@@ -17,6 +17,9 @@ const tableIds = [1n, 2n];
 
 class Killed extends Error {}
 
+/** Maintenance runs beside transactions, and gets to its points late where a machine is busy. */
+const transactionsMax = 400;
+
 type DistributiveOmit<Type, Key extends keyof never> = Type extends unknown ? Omit<Type, Key> : never;
 
 /** A leaf in a process of its own, and the decisions of its aggregator, which is this test. */
@@ -324,7 +327,8 @@ describe('a leaf that is killed', () => {
     for (const { point, passes } of plan) {
       await untilKilled(async () => {
         await workload.leaf.start(point, passes);
-        for (let count = 0; count < 40; count += 1) await workload.transact(count === 0 ? 'insert' : 'any');
+        for (let count = 0; count < transactionsMax; count += 1)
+          await workload.transact(count === 0 ? 'insert' : 'any');
       });
       if (!workload.leaf.isRunning) hit.add(point);
       await workload.leaf.kill();
