@@ -177,6 +177,15 @@ describe('changes', () => {
     ]);
   });
 
+  it('leaves subqueries of subqueries where they are', async () => {
+    await createTables();
+    const sql =
+      'DELETE FROM t WHERE id NOT IN (SELECT id FROM u WHERE id IN (SELECT id FROM u WHERE w > 10)) AND NOT EXISTS (SELECT 1 FROM u WHERE EXISTS (SELECT 1 FROM u WHERE w < 0))';
+    const plan = await changed(sql);
+    const { rows } = await cluster.rows(`SELECT id FROM plain.t WHERE ${plan.predicate} ORDER BY id`);
+    expect(rows).toEqual([[1], [2]]);
+  });
+
   it('looks up what depends on other tables, by the columns that it depends on', async () => {
     await createTables();
     const plan = await changed(

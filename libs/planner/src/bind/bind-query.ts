@@ -23,6 +23,15 @@ export function bindQuery(
   parent: ExpressionEnvironment | undefined,
   ctes: CteScope | undefined = parent?.ctes,
 ): BoundQuery {
+  return binder.insideQuery(() => bindWholeQuery(binder, node, parent, ctes));
+}
+
+function bindWholeQuery(
+  binder: Binder,
+  node: Query,
+  parent: ExpressionEnvironment | undefined,
+  ctes: CteScope | undefined,
+): BoundQuery {
   const visible = node.ctes.reduce<CteScope | undefined>(
     (outer, definition) => ({ definition, outer }),
     ctes,

@@ -22,9 +22,9 @@ const relationsMax = 1000;
 export class Binder {
   readonly session: BindContext;
   readonly functions: FunctionContext;
-  /** Undefined: subqueries stay subqueries. */
-  readonly initQueries: InitQueries | undefined;
+  readonly #initQueries: InitQueries | undefined;
   #ids = 0;
+  #depth = 0;
 
   constructor(
     session: BindContext,
@@ -32,7 +32,22 @@ export class Binder {
   ) {
     this.session = session;
     this.functions = { session, replayed: options.replayed ?? false };
-    this.initQueries = options.replayed ? { queries: [], results: options.initResults ?? [] } : undefined;
+    this.#initQueries = options.replayed ? { queries: [], results: options.initResults ?? [] } : undefined;
+  }
+
+  /** Undefined: subqueries stay subqueries. So do those inside a query, which must have their rows when it runs. */
+  get initQueries(): InitQueries | undefined {
+    return this.#depth === 0 ? this.#initQueries : undefined;
+  }
+
+  /** Binds what is part of a query. */
+  insideQuery<T>(bind: () => T): T {
+    this.#depth += 1;
+    try {
+      return bind();
+    } finally {
+      this.#depth -= 1;
+    }
   }
 
   /**
