@@ -98,6 +98,27 @@ function isEntryPoint(entry: string, exports: ReadonlySet<string>): boolean {
   );
 }
 
+/** What package.json files offer or ask for and no import uses. Entry points with a pattern are left out. */
+export function unusedDeclarations(
+  projects: ReadonlyMap<string, Project>,
+  imports: readonly Import[],
+  elsewhere: readonly Pick<Import, 'specifier'>[],
+): string[] {
+  const imported = new Set([...imports, ...elsewhere].map(({ specifier }) => specifier));
+  return [...projects.values()].flatMap((project) => {
+    const own = imports.filter((found) => found.project.name === project.name);
+    const used = (name: string) => own.some(({ specifier }) => `${specifier}/`.startsWith(`${name}/`));
+    return [
+      ...[...project.dependencies]
+        .filter((name) => !used(name))
+        .map((name) => `${project.name} depends on ${name}`),
+      ...[...project.exports]
+        .filter((entry) => !entry.includes('*') && !imported.has(`${project.name}${entry.slice(1)}`))
+        .map((entry) => `${project.name} offers ${entry}`),
+    ];
+  });
+}
+
 function internalViolation(found: Import, target: Project): string | undefined {
   const { project, specifier } = found;
   if (project.layer === undefined) return `${project.name} has no layer tag, so it may import nothing`;

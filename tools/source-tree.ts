@@ -43,16 +43,21 @@ export function sourceFiles(patterns: readonly string[]): string[] {
 const importPattern =
   /^\s*(?:import|export)\b[^'"]*?from\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|^\s*import\s+['"]([^'"]+)['"]|^\}?\s*from\s+['"]([^'"]+)['"]/;
 
-/** Every import of a project's sources. */
-export function readImports(project: Project): Import[] {
-  return sourceFiles([`${project.folder}/src/**/*.ts`]).flatMap((file) =>
+/** Every import of some files. */
+export function importsOf(files: readonly string[]): Omit<Import, 'project'>[] {
+  return files.flatMap((file) =>
     readFileSync(join(root, file), 'utf8')
       .split('\n')
       .flatMap((text, index) => {
         const match = importPattern.exec(text) ?? /^\}\s*from\s+['"]([^'"]+)['"]/.exec(text);
         const specifier = match?.slice(1).find((each) => each !== undefined);
         if (specifier === undefined) return [];
-        return [{ project, file, line: index + 1, specifier, isTest: /\.test\.ts$|\/testing\//.test(file) }];
+        return [{ file, line: index + 1, specifier, isTest: /\.test\.ts$|\/testing\//.test(file) }];
       }),
   );
+}
+
+/** Every import of a project's sources. */
+export function readImports(project: Project): Import[] {
+  return importsOf(sourceFiles([`${project.folder}/src/**/*.ts`])).map((found) => ({ ...found, project }));
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Import, type Project, violationOf } from './layers.ts';
+import { type Import, type Project, unusedDeclarations, violationOf } from './layers.ts';
 import { completeLockfile, type Lockfile, missingOptionalPackages, platformEntry } from './lockfile.ts';
-import { readImports, readProjects, root, sourceFiles } from './source-tree.ts';
+import { importsOf, readImports, readProjects, root, sourceFiles } from './source-tree.ts';
 
 const fileLinesMax = 500;
 
@@ -16,6 +16,16 @@ describe('layers', () => {
       return violation === undefined ? [] : [`${found.file}:${found.line} ${violation}`];
     });
     expect(violations).toEqual([]);
+  });
+
+  it('come with no dependency and no entry point that nothing uses', () => {
+    const elsewhere = importsOf(sourceFiles(['tests/**/*.ts', 'tools/**/*.ts', 'docs/examples/*.ts']));
+    const own = [...projects.values()].flatMap(readImports);
+    // Its sources are generated, and import what the generator says.
+    const unused = unusedDeclarations(projects, own, elsewhere).filter(
+      (what) => !what.startsWith('@millrace/proto'),
+    );
+    expect(unused).toEqual([]);
   });
 
   const project = (name: string): Project => {

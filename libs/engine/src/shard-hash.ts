@@ -3,7 +3,7 @@ import type { ScalarValue } from '@millrace/values/column-batch';
 import type { SqlType } from '@millrace/values/sql-type';
 import { parseTime, parseTimestamp } from './calendar.ts';
 
-/**
+/*
  * Which partition a row belongs to: DuckDB's `hash()` over the canonical shard key, modulo the number of partitions.
  *
  * Canonical means that equal values of types that join hash alike: integers and BOOL as BIGINT (UBIGINT hashes the same
@@ -12,7 +12,6 @@ import { parseTime, parseTimestamp } from './calendar.ts';
  *
  * The same function exists twice: as SQL for row sets and in TypeScript for literals; `shard-hash.test.ts` compares them.
  */
-export const shardHashAlgorithm = 'duckdb-1.5';
 
 /** SQL whose single BIGINT UNSIGNED value must equal {@link shardHashProbe} on every node of a cluster. */
 export const shardHashProbeSql =

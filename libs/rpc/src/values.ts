@@ -81,15 +81,6 @@ export function columnToProto(column: ResultColumn): ProtoColumn {
   };
 }
 
-export function columnFromProto(column: ProtoColumn): ResultColumn {
-  const base = { name: column.name, type: typeFromProto(column.type), nullable: column.nullable };
-  if (column.originColumn === '') return base;
-  return {
-    ...base,
-    origin: { database: column.originDatabase, table: column.originTable, column: column.originColumn },
-  };
-}
-
 function vectorToProto(vector: ColumnVector): ProtoVector {
   const nulls = Buffer.from(vector.nulls ?? []);
   switch (vector.kind) {

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { bulkChunkBytes } from '@millrace/rpc/limits';
 import type { Leaves } from '../leaves/leaf-port.ts';
 
 /** A slice and the partition it goes to. */
@@ -18,14 +19,12 @@ export interface StageOrder {
   readonly signal: AbortSignal;
 }
 
-const chunkBytes = 1024 * 1024;
-
 /** Sends slices to the leaves that need them; rejects when all have ended and one failed. */
 export async function stageSlices(order: StageOrder, deliveries: readonly Delivery[]): Promise<void> {
   const { leaves, signal, ...header } = order;
   // Async, so that a leaf that is away counts as a failure like any other and the rest is still waited for.
   const stageOne = async ({ leafId, ordinal, path, slice }: Delivery): Promise<void> => {
-    const rows = createReadStream(path, { highWaterMark: chunkBytes });
+    const rows = createReadStream(path, { highWaterMark: bulkChunkBytes });
     await leaves.online(leafId).stage({ ...header, ordinal, slice }, rows, signal);
   };
   const settled = await Promise.allSettled(deliveries.map(stageOne));

@@ -272,11 +272,6 @@ export const aggregateFunctions: Readonly<Record<string, AggregateFunction>> = {
   GROUP_CONCAT: { ...many, bind: bindGroupConcat },
 };
 
-/** Whether a function of this name (upper case) is an aggregate. */
-export function isAggregate(name: string): boolean {
-  return Object.hasOwn(aggregateFunctions, name);
-}
-
 /** COUNT(*). */
 export function countRows(): AggregateBinding {
   return bindCount([]);

@@ -6,6 +6,7 @@ import { engineBatchOf } from '@millrace/engine/engine-batch';
 import { writeParquet } from '@millrace/engine/parquet';
 import { quoteIdentifier } from '@millrace/engine/sql-text';
 import { isMillraceError } from '@millrace/errors/millrace-error';
+import { bulkChunkBytes } from '@millrace/rpc/limits';
 import { fileErrorOf } from '@millrace/runtime/file-error';
 import type { EngineBatch } from '@millrace/values/engine-batch';
 
@@ -17,7 +18,6 @@ export type EngineRows =
 
 type Chunk = ChunkStream['chunks'] extends AsyncIterable<infer Item> ? Item : never;
 
-const parquetChunkBytes = 1024 * 1024;
 const table = 'overflow';
 
 /**
@@ -64,7 +64,7 @@ export class Overflow {
     try {
       const { size } = await stat(path);
       // The stream allocates whole chunks, and many files are far smaller.
-      const highWaterMark = Math.max(1, Math.min(size, parquetChunkBytes));
+      const highWaterMark = Math.max(1, Math.min(size, bulkChunkBytes));
       for await (const bytes of createReadStream(path, { highWaterMark, signal }))
         yield { kind: 'parquet', bytes: bytes as Buffer };
     } catch (error) {
