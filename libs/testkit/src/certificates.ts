@@ -37,11 +37,17 @@ export async function makeAuthority(dir: string, options: { replace?: boolean } 
     throw new Error(`${dir} holds an authority already`);
   await mkdir(dir, { recursive: true });
   await writeKey(authority.key);
-  await openssl([
-    ...['req', '-x509', '-new', '-sha256', '-key', authority.key, '-out', authority.cert],
-    ...['-days', String(authorityDays), '-subj', '/O=Millrace/CN=Millrace development CA'],
-    ...['-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
-  ]);
+  try {
+    await openssl([
+      ...['req', '-x509', '-new', '-sha256', '-key', authority.key, '-out', authority.cert],
+      ...['-days', String(authorityDays), '-subj', '/O=Millrace/CN=Millrace development CA'],
+      ...['-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
+    ]);
+  } catch (error) {
+    // Half an authority would pass for one at the next try.
+    await rm(authority.key, { force: true });
+    throw error;
+  }
   return authority;
 }
 
