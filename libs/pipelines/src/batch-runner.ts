@@ -60,6 +60,8 @@ export class BatchRunner {
   /** Monotonic seconds, to measure. */
   readonly #beganAt: number;
   #extractedBytes = 0n;
+  /** Address of the extractor that reads each source partition, in the newest attempt. */
+  #readers: ReadonlyMap<string, string> = new Map();
   #step: BatchStep = 'planned';
   #attempt = 0;
 
@@ -137,7 +139,7 @@ export class BatchRunner {
 
   #failedBatch(): FailedBatch {
     const { spec, ranges } = this.#order;
-    return { batchId: this.#batchId, topic: spec.source.topic, ranges };
+    return { batchId: this.#batchId, topic: spec.source.topic, ranges, readers: this.#readers };
   }
 
   /** Extracts, stages and loads once; resolves to the rows written. */
@@ -167,6 +169,11 @@ export class BatchRunner {
     const assigned = assignRanges(record.id, ranges, nodes.extractors());
     if (assigned.size === 0)
       throw new MillraceError('EXTRACTOR_UNAVAILABLE', 'no pipeline-extractor is online');
+    this.#readers = new Map(
+      [...assigned].flatMap(([{ address }, share]) =>
+        share.map(({ sourcePartition }) => [sourcePartition, address] as const),
+      ),
+    );
     const targets = this.#targets();
     const failed = new AbortController();
     const both = AbortSignal.any([signal, failed.signal]);
@@ -398,7 +405,7 @@ export class BatchRunner {
       startedAt: this.#startedAt,
       seconds: state === 'In Progress' ? null : this.#seconds(),
       rowsWritten,
-      partitions: ranges.map((range) => partitionRecord(state, range, reports)),
+      partitions: ranges.map((range) => partitionRecord(state, range, reports, this.#readers)),
     };
     this.#context.catalog.pipelines.saveBatch(batch, batchesKept);
   }

@@ -4,6 +4,7 @@ import { type ErrorCode, errorCodes } from '@millrace/errors/codes';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import type { Logger } from '@millrace/runtime/logger';
 import { rangesText } from './batch/load-failure.ts';
+import { hostAndPort } from './batch/partition-record.ts';
 import type { PipelineMetrics } from './metrics.ts';
 import type { Clock, ExtractorClients, RowWarningReport, SourceRangeSpec } from './ports.ts';
 
@@ -15,6 +16,8 @@ export interface FailedBatch {
   readonly batchId: bigint;
   readonly topic: string;
   readonly ranges: readonly SourceRangeSpec[];
+  /** Addresses of the extractors, by source partition. */
+  readonly readers: ReadonlyMap<string, string>;
 }
 
 export interface ErrorLogContext {
@@ -139,8 +142,7 @@ export class ErrorLog {
       sourcePartition: range?.sourcePartition ?? sourcePartition,
       earliestOffset: range?.beginOffset ?? null,
       latestOffset: range?.endOffset ?? null,
-      host: null,
-      port: null,
+      ...hostAndPort(range === undefined ? undefined : batch?.readers.get(range.sourcePartition)),
       partition: null,
     };
   }

@@ -47,7 +47,15 @@ describe('what leaves do not take', () => {
     const message = `topic 'topic' partition 0 offsets 0 to 9: duplicate key "a: 1"`;
     await expect(foreground()).rejects.toMatchObject({ code: 'DUPLICATE_KEY', message });
     expect(errors()).toMatchObject([
-      { message, sourcePartition: '0', earliestOffset: 0n, latestOffset: 10n, kind: 'Load' },
+      {
+        message,
+        sourcePartition: '0',
+        earliestOffset: 0n,
+        latestOffset: 10n,
+        kind: 'Load',
+        host: 'extractor',
+        port: 1,
+      },
     ]);
   });
 
@@ -74,6 +82,8 @@ describe('what leaves do not take', () => {
     cluster.unloadable.add('1');
     await foreground();
     expect(cluster.loaded).toEqual(['0:0-10']);
+    const [batch] = catalog.pipelines.batches(record().id);
+    expect(batch?.partitions).toMatchObject([{ host: 'extractor', port: 1 }]);
     expect(cursors()).toMatchObject([
       { sourcePartition: '0', cursorOffset: 10n, successfulOffset: 10n },
       { sourcePartition: '1', cursorOffset: 10n, successfulOffset: 0n },

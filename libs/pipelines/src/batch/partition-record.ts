@@ -6,6 +6,7 @@ export function partitionRecord(
   state: BatchRecord['state'],
   range: SourceRangeSpec,
   reports: readonly RangeReport[],
+  readers: ReadonlyMap<string, string>,
 ): BatchPartitionRecord {
   const report = reports.find((each) => each.sourcePartition === range.sourcePartition);
   return {
@@ -17,7 +18,13 @@ export function partitionRecord(
     extractedBytes: report?.bytes ?? null,
     transformedBytes: report === undefined || report.transformedBytes === 0n ? null : report.transformedBytes,
     seconds: report?.seconds ?? null,
-    host: null,
-    port: null,
+    ...hostAndPort(readers.get(range.sourcePartition)),
   };
+}
+
+/** HOST and PORT of the extractor at `host:port`; NULL before one was chosen. */
+export function hostAndPort(address: string | undefined): { host: string | null; port: number | null } {
+  if (address === undefined) return { host: null, port: null };
+  const colon = address.lastIndexOf(':');
+  return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
 }
