@@ -44,7 +44,8 @@ function columnErrorOf(message: string, cause: unknown): MillraceError | undefin
   const column = rest.slice(0, length);
   const value = rest.slice(length);
   const primary = `${columnErrors[code as ColumnErrorCode]} ${quoteIdentifier(column)}`;
-  const detail = value === '' ? {} : { detail: `value ${quoteLiteral(value)}` };
+  // Only NULL has no value; an empty text is one, and often what is wrong.
+  const detail = code === 'NOT_NULL' ? {} : { detail: `value ${quoteLiteral(value)}` };
   return new MillraceError(code as ColumnErrorCode, primary, { ...detail, cause });
 }
 

@@ -88,6 +88,11 @@ test('a bad line fails the batch and is shown', async () => {
   expect(detail).toMatchObject({ kind: 'Load', offset: 1n, line: '3', lineNumber: 2n });
 });
 
+test('an empty field for a number is shown as the wrong value', async () => {
+  const error = await failureOf(run(['1\ta', '\tb']));
+  expect(error.message).toContain(`offset 1: value of the wrong type for column "id", value ''`);
+});
+
 test('SKIP PARSER ERRORS leaves out lines of every kind of error', async () => {
   const values = ['1\ta', 'x\tb', '3', '4\td\te', '5\tf', '99999999999\tg'];
   const events = await run(values, { ...tsv, onParseError: BadRows.SKIP });
