@@ -104,6 +104,36 @@ describe('a standalone process', () => {
     expect(await client.rows('SHOW LEAVES')).toHaveLength(2);
   });
 
+  it.each([
+    ['--mysql-port', 'MySQL clients'],
+    ['--grpc-port', 'gRPC'],
+    ['--http-port', 'HTTP'],
+    ['--kafka-port', 'the development Kafka broker'],
+  ])('says that another process uses the port of %s', async (option, purpose) => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const dir = await mkdtemp(join(tmpdir(), 'millrace-start-up-'));
+    const ports = new Map([
+      ['--mysql-port', '0'],
+      ['--grpc-port', '0'],
+      ['--http-port', '0'],
+      ['--kafka-port', '0'],
+    ]);
+    const args = [...ports.set(option, String(port))].flat();
+    try {
+      const { code, stdout, stderr } = await runService('standalone', '--data-dir', dir, ...args);
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toContain(
+        `cannot listen on 127.0.0.1:${port} for ${purpose}: another process uses the port`,
+      );
+      expect(stderr).not.toContain(' at ');
+    } finally {
+      taken.close();
+      await rm(dir, { recursive: true });
+    }
+  });
+
   it('logs one JSON object a line with --log-format json', async () => {
     const { code, stderr } = await runService(
       'leaf',

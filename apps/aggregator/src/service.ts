@@ -20,6 +20,7 @@ import { openDataDirectory } from '@millrace/runtime/data-directory';
 import { engineOptions, engineSettings } from '@millrace/runtime/engine-options';
 import { HttpServer } from '@millrace/runtime/http-server';
 import { Lifecycle } from '@millrace/runtime/lifecycle';
+import { listenError } from '@millrace/runtime/listen-error';
 import type { Logger } from '@millrace/runtime/logger';
 import { MetricRegistry } from '@millrace/runtime/metrics';
 import {
@@ -144,7 +145,10 @@ async function start(options: Options, lifecycle: Lifecycle, logger: Logger): Pr
     stop: () => grpc.stop(),
   });
   const mysql = mysqlServer(options, mysqlTls, executor, logger);
-  ports.mysql = (await mysql.listen()).port;
+  const listening = await mysql.listen().catch((cause) => {
+    throw listenError('MySQL clients', `${options.host}:${options.mysqlPort}`, cause);
+  });
+  ports.mysql = listening.port;
   await lifecycle.start({
     name: 'mysql',
     drain: (deadlineMs) => mysql.close({ deadlineMs }),

@@ -5,6 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { type DataDirectory, openDataDirectory } from '@millrace/runtime/data-directory';
+import { listenError } from '@millrace/runtime/listen-error';
 import type { Logger } from '@millrace/runtime/logger';
 import type { Broker } from './apis/api.ts';
 import { Connection } from './connection.ts';
@@ -91,13 +92,7 @@ export class DevBroker {
       const server = createServer({ allowHalfOpen: true });
       server.listen(port, host);
       await once(server, 'listening').catch((cause) => {
-        throw new MillraceError(
-          'OPTION_INVALID',
-          `the development Kafka broker cannot listen on ${host}:${port}`,
-          {
-            cause,
-          },
-        );
+        throw listenError('the development Kafka broker', `${host}:${port}`, cause);
       });
       return new DevBroker(directory, broker, server, logger);
     } catch (error) {

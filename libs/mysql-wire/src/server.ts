@@ -61,19 +61,13 @@ export class MysqlServer {
     );
   }
 
-  /**
-   * Starts to accept connections.
-   *
-   * @throws MillraceError OPTION_INVALID when the port cannot be had.
-   */
+  /** Starts to accept connections. Rejects with the system's error when the port cannot be had. */
   async listen(): Promise<{ readonly port: number }> {
     const { host, port } = this.#options;
     await new Promise<void>((resolve, reject) => {
-      const refuse = (cause: Error) =>
-        reject(new MillraceError('OPTION_INVALID', `cannot listen on ${host}:${port} for MySQL`, { cause }));
-      this.#server.once('error', refuse);
+      this.#server.once('error', reject);
       this.#server.listen({ host, port }, () => {
-        this.#server.off('error', refuse);
+        this.#server.off('error', reject);
         resolve();
       });
     });

@@ -1,10 +1,10 @@
 import { Server, type ServiceDefinition, setLogger, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { MillraceError } from '@millrace/errors/millrace-error';
 import {
   type HealthServer,
   HealthService,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from '@millrace/proto/grpc/health/v1/health';
+import { listenError } from '@millrace/runtime/listen-error';
 import type { Logger } from '@millrace/runtime/logger';
 import { hostAndPort } from '@millrace/runtime/node-options';
 import { Handlers } from './handlers.ts';
@@ -69,7 +69,7 @@ export class RpcServer {
         if (error === null) {
           noteTlsRefusals(this.#server, this.#refusals);
           resolve(bound);
-        } else reject(new MillraceError('OPTION_INVALID', `cannot listen on ${address}`, { cause: error }));
+        } else reject(listenError('gRPC', address, error));
       });
     });
   }

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { MillraceError } from '@millrace/errors/millrace-error';
+import { listenError } from './listen-error.ts';
 import type { MetricRegistry } from './metrics.ts';
 
 export interface HttpServerOptions {
@@ -61,7 +61,7 @@ export class HttpServer {
     return new Promise((resolve, reject) => {
       // It stays: a failed accept (no file descriptors, for example) concerns that client only.
       this.#server.on('error', (cause) => {
-        reject(new MillraceError('OPTION_INVALID', `cannot listen on ${host}:${port}`, { cause }));
+        reject(listenError('HTTP', `${host}:${port}`, cause));
       });
       this.#server.listen(port, host, () => resolve((this.#server.address() as AddressInfo).port));
     });
