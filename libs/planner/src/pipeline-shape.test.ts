@@ -76,6 +76,12 @@ describe('pipeline shapes', () => {
     expect(() => bind(clauses)).toThrowError(expect.objectContaining({ code }));
   });
 
+  it('says that SET sees no columns', () => {
+    expect(() => bind('INTO TABLE t FORMAT CSV (id) SET name = id')).toThrow(
+      "Unknown column 'id' in 'SET, which sees @variables but no columns'",
+    );
+  });
+
   it('demands a value for NOT NULL columns', () => {
     const strict = tableOf('CREATE TABLE t (id INT, must INT NOT NULL)');
     expect(() => bind('INTO TABLE t FORMAT CSV (id)', strict)).toThrowError(

@@ -184,7 +184,7 @@ function constant(expression: Expression): ScalarValue {
 
 function shapeEnvironment(variables: readonly string[]): ExpressionEnvironment {
   return {
-    clause: 'field list',
+    clause: 'SET, which sees @variables but no columns',
     scope: emptyScope,
     parent: undefined,
     ctes: undefined,

@@ -92,7 +92,9 @@ export type ClauseName =
   | 'from clause'
   | 'group statement'
   | 'having clause'
-  | 'order clause';
+  | 'order clause'
+  /** Of a pipeline. */
+  | 'SET, which sees @variables but no columns';
 
 function matchesRelation(relation: ScopedRelation, database: string | undefined, table: string): boolean {
   const nameMatches = relation.anyCase ? sameName(relation.alias, table) : relation.alias === table;
