@@ -60,6 +60,9 @@ export interface RunResult {
 /** Longest wait for new data in one DescribeSource call, in ms; stops and changes are noticed at once anyway. */
 const describeWaitMs = 5_000;
 
+/** Nodes join a moment after the aggregator has started: only what lasts longer than so many tries, 1.5 s, is an error. */
+const waitsUnsaid = 5;
+
 interface NextBatch {
   readonly ranges: readonly SourceRangeSpec[];
   readonly available: readonly SourcePartitionState[];
@@ -220,7 +223,7 @@ export class PipelineRunner {
         const policy = failurePolicyOf(error);
         const counts = policy !== 'wait' && policy !== 'stop';
         if (counts) attempts += 1;
-        if (counts || tries === 1) this.#errors.record(error, null);
+        if (counts || tries === waitsUnsaid) this.#errors.record(error, null);
         if (policy === 'stop' || attempts >= spec.attemptsMax) throw new RecordedError(error);
         const failures = policy === 'wait' ? tries : attempts;
         await sleep(retryDelayMs(policy, failures, this.#context.sourceDelayMs()), options.signal);

@@ -91,6 +91,22 @@ describe('what leaves do not take', () => {
     expect([record().state, record().skippedBatchPartitions]).toEqual(['Stopped', 1]);
   });
 
+  it('says nothing of an extractor that joins a moment later, but of one that does not', async () => {
+    await create('');
+    cluster.extractorOnline = false;
+    pipelines.start('d', 'p', false);
+    setTimeout(() => {
+      cluster.extractorOnline = true;
+    }, 250);
+    await expect.poll(() => cluster.loaded, { timeout: 5_000 }).toEqual(['0:0-10']);
+    expect(errors()).toEqual([]);
+    await pipelines.stop('d', 'p', false);
+    cluster.extractorOnline = false;
+    pipelines.start('d', 'p', false);
+    await expect.poll(() => errors().length, { timeout: 8_000 }).toBe(1);
+    expect(errors()[0]?.message).toBe('no pipeline-extractor is online');
+  });
+
   it('passes over nothing while the source cannot be reached', async () => {
     await create('MAX_RETRIES_PER_BATCH_PARTITION 1 STOP_ON_ERROR OFF');
     cluster.extractFailures.push(new MillraceError('SOURCE_UNREACHABLE', 'no broker'));
