@@ -68,4 +68,13 @@ describe('SQL without a leaf', () => {
       expect(await sum()).toBe('1200');
     },
   );
+
+  it('spreads a new database over all leaves, also right after the aggregator has started', async () => {
+    await client.close();
+    await cluster.restart('aggregator');
+    client = await cluster.connect();
+    await client.run('CREATE DATABASE fresh PARTITIONS 4');
+    const ports = (await client.rows('SHOW PARTITIONS ON fresh')).map(([, , port]) => port);
+    expect(new Set(ports).size).toBe(2);
+  });
 });

@@ -9,7 +9,11 @@ const partitionsMax = 1_024;
 export const runCreateDatabase: StatementHandler<'createDatabase'> = async (statement, context) => {
   const { catalog, registry, distribution, globals } = context.services;
   const { name, ifNotExists } = statement;
-  if (catalog.schema.database(name) !== undefined || isInformationSchema(name)) {
+  const exists = () => catalog.schema.database(name) !== undefined || isInformationSchema(name);
+  // A leaf that is away for a moment, as all are when this process has just started, shall get its share.
+  if (!exists()) await registry.leavesReturned(context.signal);
+  context.signal.throwIfAborted();
+  if (exists()) {
     if (!ifNotExists) throw new MillraceError('DATABASE_EXISTS', `database '${name}' exists`);
     context.session.warn({ level: 'Note', code: 1007, message: `database '${name}' exists` });
     return done;
