@@ -1,3 +1,4 @@
+import { isDatabaseInvalidated } from '@millrace/engine/duckdb-error';
 import type { EngineConnection } from '@millrace/engine/duckdb-instance';
 import { readParquetExpression } from '@millrace/engine/parquet';
 import type { ScalarValue } from '@millrace/values/column-batch';
@@ -87,12 +88,20 @@ export class WriteTransaction {
     await this.connection.run('BEGIN TRANSACTION');
   }
 
-  /** Commits, then runs the commit hooks. When the engine refuses, the transaction must still be rolled back. */
+  /**
+   * Commits, then runs the commit hooks. When the engine refuses, the transaction must still be rolled back. When it gives up
+   * the partition's file instead, whether the commit holds shows when the file is attached again: until then nothing that
+   * belongs to it is removed.
+   */
   async commit(): Promise<void> {
     for (; this.#temporaryTables > 0; this.#temporaryTables -= 1) {
       await this.connection.run(`DROP TABLE IF EXISTS temp.main."work_${this.#temporaryTables}"`);
     }
-    await this.connection.run('COMMIT');
+    await this.connection.run('COMMIT').catch((error: unknown) => {
+      // Then the log may hold the commit all the same, and with it the names of these files.
+      if (isDatabaseInvalidated(error)) this.#rollbackHooks.length = 0;
+      throw error;
+    });
     for (const hook of this.#commitHooks.splice(0)) await hook();
     this.#rollbackHooks.length = 0;
   }
