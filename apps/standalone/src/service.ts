@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startAggregator } from '@millrace/app-aggregator/service';
 import { startLeaf } from '@millrace/app-leaf/service';
 import { startExtractor } from '@millrace/app-pipeline-extractor/service';
-import { startRunner } from '@millrace/app-transform-runner/service';
+import { programOptions, startRunner } from '@millrace/app-transform-runner/service';
 import { DevBroker } from '@millrace/kafka-devbroker/dev-broker';
 import { openDataDirectory } from '@millrace/runtime/data-directory';
 import { engineOptions } from '@millrace/runtime/engine-options';
@@ -35,6 +35,7 @@ export const standaloneOptions = {
     help: 'runs the development Kafka broker on any free port',
     default: false,
   },
+  ...programOptions,
   ...engineOptions,
   engineMemoryMb: { ...engineOptions.engineMemoryMb, default: 512 },
 } as const satisfies OptionSpecs;
@@ -73,7 +74,7 @@ export async function startStandalone(
         'pipeline-extractor',
         startExtractor({ ...member, workDir: undefined, memoryMb: 256 }, logger),
       );
-      await add('transform-runner', startRunner({ ...member, ...runnerLimits }, logger));
+      await add('transform-runner', startRunner({ ...member, ...programLimitsOf(options) }, logger));
     } finally {
       // It began first and ends first: its statements and batches in hand need the others to finish.
       await lifecycle.start({ name: 'aggregator', drain: (deadlineMs) => aggregator.shutdown(deadlineMs) });
@@ -88,8 +89,6 @@ export async function startStandalone(
     throw error;
   }
 }
-
-const runnerLimits = { programsMax: 8, timeLimitSeconds: 300, outputLimitMb: 4096, memoryLimitMb: 512 };
 
 async function startBroker(
   options: OptionValues<typeof standaloneOptions>,
@@ -143,6 +142,11 @@ function memberOptions(options: OptionValues<typeof standaloneOptions>, aggregat
     engineThreads,
     engineMemoryMb,
   };
+}
+
+function programLimitsOf(options: OptionValues<typeof standaloneOptions>) {
+  const { programsMax, timeLimitSeconds, outputLimitMb, memoryLimitMb } = options;
+  return { programsMax, timeLimitSeconds, outputLimitMb, memoryLimitMb };
 }
 
 function securityOf(options: OptionValues<typeof standaloneOptions>): SecuritySettings {

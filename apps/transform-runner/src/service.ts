@@ -13,13 +13,12 @@ import { ProcessPool } from '@millrace/transform/process-pool';
 import { runnerGaugeSpecs, runnerGauges } from '@millrace/transform/runner-gauges';
 import { transformService } from '@millrace/transform/transform-service';
 
-export const runnerOptions = {
-  ...listenOptions,
-  ...memberOptions,
-  programsMax: { type: 'integer', help: 'programs running at once', default: 8, min: 1, max: 1024 },
+/** Bounds of users' programs. */
+export const programOptions = {
+  programsMax: { type: 'integer', help: 'transform programs running at once', default: 8, min: 1, max: 1024 },
   timeLimitSeconds: {
     type: 'integer',
-    help: 'longest run of a program',
+    help: 'longest run of a transform program',
     default: 300,
     unit: 'seconds',
     min: 1,
@@ -27,18 +26,24 @@ export const runnerOptions = {
   },
   outputLimitMb: {
     type: 'integer',
-    help: 'most output of one run',
+    help: 'most output of one run of a transform program',
     default: 4096,
     unit: 'megabytes',
     min: 1,
   },
   memoryLimitMb: {
     type: 'integer',
-    help: 'most memory of one program',
+    help: 'most memory of one transform program',
     default: 512,
     unit: 'megabytes',
     min: 1,
   },
+} as const satisfies OptionSpecs;
+
+export const runnerOptions = {
+  ...listenOptions,
+  ...memberOptions,
+  ...programOptions,
 } as const satisfies OptionSpecs;
 
 const megabyte = 1024 * 1024;
