@@ -20,7 +20,7 @@ import { type Pair, PairNetworks } from './pair-networks.ts';
 const password = 'of-the-test';
 const startTimeoutMs = 120_000;
 const wholeTimeoutMs = 60_000;
-const logLinesShown = 40;
+const logLinesShown = 100;
 
 /**
  * A real Kafka, an aggregator, three leaves, two extractors and two transform-runners, each in its container, with mutual
@@ -148,6 +148,12 @@ export class ContainerCluster implements AsyncDisposable {
   /** How often the engine has started a container again because its process ended by itself. */
   async restarts(name: string): Promise<number> {
     return (await (await this.#control(name)).inspect()).RestartCount;
+  }
+
+  /** The services whose processes have ended by themselves. */
+  async endedByThemselves(): Promise<string[]> {
+    const restarts = await Promise.all(services.map((name) => this.restarts(name)));
+    return services.filter((_name, at) => restarts[at] !== 0);
   }
 
   /** What a service uses, in megabytes, without what the kernel may drop. */

@@ -29,6 +29,7 @@ export class Workload {
   readonly #cluster: ContainerCluster;
   readonly #feed: EventFeed;
   readonly #dml: DmlClient;
+  readonly #mayEnd: string[] = [];
 
   private constructor(cluster: ContainerCluster) {
     this.#cluster = cluster;
@@ -58,8 +59,8 @@ export class Workload {
   }
 
   /**
-   * Runs something while events flow and the client writes, then expects all of it exactly once. Prints when the cluster
-   * was whole again, and when all was loaded.
+   * Runs something while events flow and the client writes, then expects all of it exactly once, and no service to have
+   * ended by itself. Prints when the cluster was whole again, and when all was loaded.
    */
   async during(what: string, happening: () => Promise<void>): Promise<void> {
     const startMs = performance.now();
@@ -78,6 +79,7 @@ export class Workload {
       written = await this.#feed.finish();
       await this.#dml.stop();
     }
+    expect(await this.#cluster.endedByThemselves()).toEqual(this.#mayEnd);
     await using client = await this.#cluster.connect('chaos');
     const writtenAfter = elapsed();
     for (const { table, topic } of loads)
@@ -86,6 +88,11 @@ export class Workload {
     process.stdout.write(
       `${what}: whole after ${wholeAfter}, all written after ${writtenAfter}, all there after ${elapsed()}\n`,
     );
+  }
+
+  /** From now on this service may have ended by itself. */
+  excuse(name: string): void {
+    this.#mayEnd.push(name);
   }
 
   summary(): string {

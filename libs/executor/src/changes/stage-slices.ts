@@ -24,9 +24,13 @@ export async function stageSlices(order: StageOrder, deliveries: readonly Delive
   const { leaves, signal, ...header } = order;
   // Async, so that a leaf that is away counts as a failure like any other and the rest is still waited for.
   const stageOne = async ({ leafId, ordinal, path, slice }: Delivery): Promise<void> => {
-    const rows = createReadStream(path, { highWaterMark: bulkChunkBytes });
-    await leaves.online(leafId).stage({ ...header, ordinal, slice }, rows, signal);
+    await leaves.online(leafId).stage({ ...header, ordinal, slice }, contentOf(path), signal);
   };
   const settled = await Promise.allSettled(deliveries.map(stageOne));
   for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+/** Opens the file when somebody reads: a stream that nobody reads would report its failure to nobody, which ends the process. */
+async function* contentOf(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* createReadStream(path, { highWaterMark: bulkChunkBytes });
 }
