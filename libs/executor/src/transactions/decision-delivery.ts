@@ -5,6 +5,8 @@ import type { Decision, Leaves } from '../leaves/leaf-port.ts';
 
 /** Of an abort; they last about as long as a leaf waits in silence before it asks for the outcome itself. */
 const abortAttemptsMax = 20;
+/** They last for five seconds, in which a leaf is back that only restarted, or had to find the aggregator again. */
+const awayAttempts = 8;
 
 /**
  * Tells leaves the outcome of transactions until they confirm. A commit is repeated until the leaf is back. An abort ends
@@ -61,7 +63,8 @@ export class DecisionDelivery {
         onRetry: (error, attempt) => {
           if (decision === 'abort') failed(true);
           if (!isReportedAttempt(attempt)) return;
-          this.#logger.warn('transaction outcome not delivered yet', {
+          const expected = attempt < awayAttempts && !this.#isConnected(leafId);
+          this.#logger[expected ? 'debug' : 'warn']('transaction outcome not delivered yet', {
             transactionId,
             decision,
             leafId,
