@@ -17,10 +17,11 @@ const sourcePartitions = 4;
 const leafCounts = [1, 2, 4] as const;
 /** The second load counts: code is compiled by then. */
 const states = ['cold', 'warm'] as const;
+/** Until compilers have seen the code of every process often enough. */
+const warmupRuns = 40;
 /** For flushing and merging after the load. */
 const settleMs = 5_000;
-const queryRuns = 20;
-const warmupRuns = 3;
+const queryRuns = 40;
 /** What splitting a node into processes may cost. */
 const costMax = 1.15;
 
@@ -35,6 +36,8 @@ interface ScaleRun {
   readonly cpuSeconds: number;
   /** Median by query. */
   readonly queryMs: Readonly<Record<string, number>>;
+  /** Over all services, of a query on average. */
+  readonly queryCpuMs: number;
 }
 
 /** The same number of leaves, in processes of their own and in one. */
@@ -69,7 +72,7 @@ export async function runScale(options: BenchOptions, progress: Progress): Promi
     }
   }
   const text = [
-    `${formatNumber(rows)} rows; ratio: processes over standalone, times and CPU`,
+    `${formatNumber(rows)} rows; the last three columns: processes over standalone`,
     pairsTable(pairs, rows),
     formatTargets(pairs.flatMap(targetsOf)),
   ].join('\n\n');
@@ -82,7 +85,7 @@ async function measure(
   source: string,
   { rows, seed }: BenchOptions,
   progress: Progress,
-): Promise<Pick<ScaleRun, 'seconds' | 'cpuSeconds' | 'queryMs'>> {
+): Promise<Pick<ScaleRun, 'seconds' | 'cpuSeconds' | 'queryMs' | 'queryCpuMs'>> {
   await using client = await system.connect();
   let usage = { seconds: 0, cpuSeconds: 0 };
   for (const state of states) {
@@ -99,18 +102,23 @@ async function measure(
   await client.run(...countriesSql);
   await sleep(settleMs);
   const queryMs: Record<string, number> = {};
+  let queryCpuSeconds = 0;
   for (const { name, sql } of queries) {
     progress.update(name);
     const random = seededRandom(seed);
     const times: number[] = [];
+    let meter = new UsageMeter(system.processes);
     for (let run = -warmupRuns; run < queryRuns; run += 1) {
+      if (run === 0) meter = new UsageMeter(system.processes);
       const startMs = performance.now();
       await client.rows(sql(random));
       if (run >= 0) times.push(performance.now() - startMs);
     }
+    queryCpuSeconds += meter.read().cpuSeconds;
     queryMs[name] = medianOf(times);
   }
-  return { ...usage, queryMs };
+  const queryCpuMs = (queryCpuSeconds * 1000) / (queryRuns * queries.length);
+  return { ...usage, queryMs, queryCpuMs };
 }
 
 /** Median over the queries of how much longer each takes in processes. */
@@ -120,8 +128,16 @@ function queryRatio({ processes, standalone }: Pair): number {
   );
 }
 
+function queryCpuRatio({ processes, standalone }: Pair): number {
+  return processes.queryCpuMs / standalone.queryCpuMs;
+}
+
 function cpuRatio({ processes, standalone }: Pair): number {
   return processes.cpuSeconds / standalone.cpuSeconds;
+}
+
+function ratiosOf(pair: Pair): number[] {
+  return [cpuRatio(pair), queryRatio(pair), queryCpuRatio(pair)];
 }
 
 function targetsOf(pair: Pair): Target[] {
@@ -130,11 +146,22 @@ function targetsOf(pair: Pair): Target[] {
   return [
     { what: `${place}: CPU of ingest in processes over standalone`, value: cpuRatio(pair), ...limit },
     { what: `${place}: query times in processes over standalone`, value: queryRatio(pair), ...limit },
+    { what: `${place}: CPU of queries in processes over standalone`, value: queryCpuRatio(pair), ...limit },
   ];
 }
 
 function pairsTable(pairs: readonly Pair[], rows: number): string {
-  const titles = ['leaves', 'mode', 'rows/s', 'rows/CPU s', 'queries ms', 'CPU ratio', 'query ratio'];
+  const titles = [
+    'leaves',
+    'mode',
+    'rows/s',
+    'rows/CPU s',
+    'query ms',
+    'query CPU ms',
+    'CPU',
+    'query',
+    'query CPU',
+  ];
   const lines = pairs.flatMap((pair) =>
     [pair.standalone, pair.processes].map((run) => [
       run.storage,
@@ -143,7 +170,8 @@ function pairsTable(pairs: readonly Pair[], rows: number): string {
       formatNumber(rows / run.seconds),
       formatNumber(rows / run.cpuSeconds),
       formatNumber(medianOf(Object.values(run.queryMs)), 1),
-      ...(run.mode === 'standalone' ? ['', ''] : [cpuRatio(pair), queryRatio(pair)].map((r) => r.toFixed(2))),
+      formatNumber(run.queryCpuMs, 1),
+      ...(run.mode === 'standalone' ? ['', '', ''] : ratiosOf(pair).map((ratio) => ratio.toFixed(2))),
     ]),
   );
   return textTable([{ title: 'storage', align: 'left' }, ...titles.map((title) => ({ title }))], lines);
