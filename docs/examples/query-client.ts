@@ -5,20 +5,57 @@
  *     node docs/examples/query-client.ts 127.0.0.1:50051 pipelines
  *     node docs/examples/query-client.ts 127.0.0.1:50051 health
  *
+ * A server that asks for them gets certificates from the files that MILLRACE_TLS_CA, MILLRACE_TLS_CERT and MILLRACE_TLS_KEY
+ * name, and the token in the file that MILLRACE_CLUSTER_TOKEN_FILE names.
  * Rows are printed tab-separated as they arrive. Ctrl-C cancels the call, which stops the statement on every leaf.
  * Exits with 1 when the server reports an error, with 130 when cancelled.
  */
-import { type ClientReadableStream, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { readFileSync } from 'node:fs';
+import {
+  type ChannelCredentials,
+  type ClientOptions,
+  type ClientReadableStream,
+  credentials,
+  InterceptingCall,
+  type Interceptor,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { HealthCheckResponse_ServingStatus, HealthClient } from '@millrace/proto/grpc/health/v1/health';
 import { type Pipeline, PipelineAdminClient } from '@millrace/proto/millrace/cluster/v1/pipeline_admin';
 import { ErrorDetail } from '@millrace/proto/millrace/common/v1/errors';
 import type { ColumnBatch, ColumnVector, Value } from '@millrace/proto/millrace/common/v1/values';
 import { type ExecuteResponse, QueryClient } from '@millrace/proto/millrace/query/v1/query';
 
-const channel = {
+const {
+  MILLRACE_TLS_CA: ca,
+  MILLRACE_TLS_CERT: cert,
+  MILLRACE_TLS_KEY: key,
+  MILLRACE_CLUSTER_TOKEN_FILE: tokenFile,
+} = process.env;
+
+const channel: ClientOptions = {
   // Batches of wide rows can be larger than the 4 MB that gRPC accepts by default.
   'grpc.max_receive_message_length': 64 << 20,
+  interceptors: tokenFile ? [sendToken(readFileSync(tokenFile, 'utf8').trim())] : [],
 };
+
+function identity(): ChannelCredentials {
+  if (!ca) return credentials.createInsecure();
+  const pem = (path: string | undefined) => (path ? readFileSync(path) : null);
+  return credentials.createSsl(pem(ca), pem(key), pem(cert));
+}
+
+/** Adds the token to every call. */
+function sendToken(token: string): Interceptor {
+  return (options, next) =>
+    new InterceptingCall(next(options), {
+      start: (metadata, listener, start) => {
+        metadata.set('authorization', `Bearer ${token}`);
+        start(metadata, listener);
+      },
+    });
+}
 
 /** Whole numbers go as such, everything else as text; the server converts to the type that the statement needs. */
 function parameterOf(text: string): Value {
@@ -35,7 +72,7 @@ async function query(
   sql: string,
   parameters: readonly string[],
 ): Promise<string> {
-  const client = new QueryClient(address, credentials.createInsecure(), channel);
+  const client = new QueryClient(address, identity(), channel);
   const request = { database, sql, parameters: parameters.map(parameterOf), batchRows: 0 };
   const call: ClientReadableStream<ExecuteResponse> = client.execute(request);
   process.once('SIGINT', () => call.cancel());
@@ -92,7 +129,7 @@ function print(cells: readonly string[]): void {
 }
 
 async function pipelines(address: string): Promise<string> {
-  const client = new PipelineAdminClient(address, credentials.createInsecure());
+  const client = new PipelineAdminClient(address, identity(), channel);
   const found = await new Promise<Pipeline[]>((resolve, reject) => {
     client.listPipelines({ database: '' }, (error, response) => {
       if (error === null) resolve(response.pipelines);
@@ -111,7 +148,7 @@ async function pipelines(address: string): Promise<string> {
 }
 
 async function health(address: string): Promise<string> {
-  const client = new HealthClient(address, credentials.createInsecure());
+  const client = new HealthClient(address, identity(), channel);
   const serving = await new Promise<boolean>((resolve, reject) => {
     client.check({ service: '' }, (error, response) => {
       if (error === null) resolve(response.status === HealthCheckResponse_ServingStatus.SERVING);

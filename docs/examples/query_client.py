@@ -9,13 +9,18 @@
     PYTHONPATH=OUT python3 query_client.py 127.0.0.1:50051 start|stop DATABASE PIPELINE
     PYTHONPATH=OUT python3 query_client.py 127.0.0.1:50051 health
 
+A server that asks for them gets certificates from the files that MILLRACE_TLS_CA, MILLRACE_TLS_CERT and MILLRACE_TLS_KEY
+name, and the token in the file that MILLRACE_CLUSTER_TOKEN_FILE names.
 Rows are printed tab-separated as they arrive. Ctrl-C cancels the call, which stops the statement on every leaf.
 Exits with 1 when the server reports an error, with 130 when cancelled.
 """
 
+import os
 import re
 import sys
+from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -25,6 +30,34 @@ from millrace.query.v1 import query_pb2, query_pb2_grpc
 
 # Batches of wide rows can be larger than the 4 MB that gRPC accepts by default.
 CHANNEL_OPTIONS = [("grpc.max_receive_message_length", 64 << 20)]
+
+
+def open_channel(address):
+    ca, cert, key = (read_file(f"MILLRACE_TLS_{name}") for name in ("CA", "CERT", "KEY"))
+    if ca is None:
+        channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+    else:
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(ca, key, cert), options=CHANNEL_OPTIONS)
+    token = read_file("MILLRACE_CLUSTER_TOKEN_FILE")
+    return channel if token is None else grpc.intercept_channel(channel, Token(token.decode().strip()))
+
+
+def read_file(variable):
+    """The content of the file that a variable of the environment names."""
+    path = os.environ.get(variable)
+    return Path(path).read_bytes() if path else None
+
+
+class Token(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+    """Adds the token to every call."""
+
+    def __init__(self, token):
+        self._metadata = [("authorization", f"Bearer {token}")]
+
+    def intercept_unary_unary(self, proceed, details, request):
+        return proceed(details._replace(metadata=[*(details.metadata or ()), *self._metadata]), request)
+
+    intercept_unary_stream = intercept_unary_unary
 
 
 def parameter_of(text):
@@ -134,7 +167,7 @@ def main(arguments):
         raise SystemExit(__doc__)
     address, command, *rest = arguments
     try:
-        with grpc.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        with closing(open_channel(address)) as channel:
             print(COMMANDS[command](channel, *rest), file=sys.stderr)
     except KeyboardInterrupt:
         return 130

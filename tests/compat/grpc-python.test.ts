@@ -8,6 +8,7 @@ import { repositoryRoot } from '../support/millrace-process.ts';
 import { isAvailable } from '../support/need.ts';
 import { pipelineState, untilRows } from '../support/pipelines.ts';
 import { pythonEnvironment } from '../support/python-environment.ts';
+import { startSecuredStandalone } from '../support/secured-standalone.ts';
 import { eventually, type SqlClient } from '../support/sql-client.ts';
 import { type Standalone, startStandalone } from '../support/standalone.ts';
 
@@ -69,9 +70,17 @@ describe.skipIf(!available)('gRPC clients in Python', () => {
     rmSync(generated, { recursive: true, force: true });
   });
 
-  function start(program: string, ...args: string[]): ChildProcess {
-    return spawn(python, [join(repositoryRoot, 'docs/examples', program), address, ...args], {
-      env: { ...process.env, PYTHONPATH: generated, PYTHONDONTWRITEBYTECODE: '1', PYTHONIOENCODING: 'utf8' },
+  const start = (program: string, ...args: string[]): ChildProcess => startAt(address, {}, program, ...args);
+
+  function startAt(
+    to: string,
+    variables: Readonly<Record<string, string>>,
+    program: string,
+    ...args: string[]
+  ): ChildProcess {
+    const settings = { PYTHONPATH: generated, PYTHONDONTWRITEBYTECODE: '1', PYTHONIOENCODING: 'utf8' };
+    return spawn(python, [join(repositoryRoot, 'docs/examples', program), to, ...args], {
+      env: { ...process.env, ...settings, ...variables },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   }
@@ -90,6 +99,24 @@ describe.skipIf(!available)('gRPC clients in Python', () => {
         '',
       ].join('\n'),
       stderr: '3 rows\n',
+    });
+  });
+
+  it('shows certificates and token to a server that asks for them', async () => {
+    await using secured = await startSecuredStandalone();
+    const { MILLRACE_CLUSTER_TOKEN_FILE: _token, ...certificates } = secured.variables;
+    const ask = (variables: Readonly<Record<string, string>>, ...args: string[]) =>
+      ended(startAt(secured.address, variables, 'query_client.py', ...args));
+    const query = ['query', '', 'SELECT 42 AS n'];
+    expect(await ask(secured.variables, ...query)).toEqual({
+      code: 0,
+      stdout: 'n\n42\n',
+      stderr: '1 rows\n',
+    });
+    expect(await ask(secured.variables, 'pipelines')).toMatchObject({ code: 0, stderr: '0 pipelines\n' });
+    expect(await ask(certificates, ...query)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('token'),
     });
   });
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTopic, produce } from '../support/kafka.ts';
 import { repositoryRoot } from '../support/millrace-process.ts';
 import { untilRows } from '../support/pipelines.ts';
+import { startSecuredStandalone } from '../support/secured-standalone.ts';
 import { eventually, type SqlClient } from '../support/sql-client.ts';
 import { type Standalone, startStandalone } from '../support/standalone.ts';
 
@@ -37,9 +38,14 @@ describe('the gRPC example client', () => {
     await server?.[Symbol.asyncDispose]();
   });
 
-  function start(...args: string[]): ChildProcess {
+  const start = (...args: string[]): ChildProcess => startAt(address, {}, ...args);
+
+  function startAt(to: string, variables: Readonly<Record<string, string>>, ...args: string[]): ChildProcess {
     const example = join(repositoryRoot, 'docs/examples/query-client.ts');
-    return spawn(process.execPath, [example, address, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    return spawn(process.execPath, [example, to, ...args], {
+      env: { ...process.env, ...variables },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   }
 
   async function ended(child: ChildProcess): Promise<Ended> {
@@ -69,6 +75,16 @@ describe('the gRPC example client', () => {
       ].join('\n'),
       stderr: '3 rows\n',
     });
+  });
+
+  it('shows certificates and token to a server that asks for them', async () => {
+    await using secured = await startSecuredStandalone();
+    const { MILLRACE_CLUSTER_TOKEN_FILE: _token, ...certificates } = secured.variables;
+    const ask = (variables: Readonly<Record<string, string>>) =>
+      ended(startAt(secured.address, variables, 'query', '', 'SELECT 42 AS n'));
+    expect(await ask(secured.variables)).toEqual({ code: 0, stdout: 'n\n42\n', stderr: '1 rows\n' });
+    expect(await ask(certificates)).toMatchObject({ code: 1, stderr: expect.stringContaining('token') });
+    expect(await ask({})).toMatchObject({ code: 1 });
   });
 
   it('passes parameters as values', async () => {
