@@ -6,7 +6,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '@millrace/testkit/seeded-random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster } from '../support/cluster.ts';
-import { eventColumns, eventFormats } from '../support/events.ts';
 import { eventually, type SqlClient } from '../support/sql-client.ts';
 import { type ChaosKafka, startChaosKafka } from './chaos-kafka.ts';
 import { chaosNotes, chaosSeed } from './chaos-run.ts';
@@ -14,6 +13,7 @@ import { DmlClient } from './dml-client.ts';
 import { EventFeed, type FeedTarget } from './event-feed.ts';
 import { type Kill, killCount, killSchedule } from './kill-schedule.ts';
 import { expectLoadedOnce } from './loaded-table.ts';
+import { loadedTablesSql, loads } from './loaded-tables-sql.ts';
 import { writeTransformProgram } from './transform-program.ts';
 
 const targets = [
@@ -26,12 +26,6 @@ const killsMin = 30;
 const acknowledgedMin = 20;
 
 const seed = chaosSeed();
-
-const loads = [
-  { table: 'by_id', topic: 'events' },
-  { table: 'by_user', topic: 'events' },
-  { table: 'transformed', topic: 'transformed' },
-] as const;
 
 describe('exactly once, whatever is killed', () => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-chaos-'));
@@ -82,18 +76,10 @@ describe('exactly once, whatever is killed', () => {
 
   async function createSchema(client: SqlClient): Promise<void> {
     const program = writeTransformProgram(folder);
-    const from = (topic: string) => `LOAD DATA KAFKA '${kafka.brokers}/${topic}'`;
-    const { json } = eventFormats;
     await client.run(
       'CREATE DATABASE chaos PARTITIONS 4',
       'USE chaos',
-      `CREATE ROWSTORE TABLE by_id (${eventColumns}, PRIMARY KEY (id))`,
-      `CREATE COLUMNSTORE TABLE by_user (${eventColumns}, SHARD KEY (user_id), SORT KEY (at))`,
-      `CREATE COLUMNSTORE TABLE transformed (${eventColumns}, SHARD KEY (id), SORT KEY (at))`,
-      `CREATE PIPELINE by_id_pipe AS ${from('events')} INTO TABLE by_id ${json}`,
-      `CREATE PIPELINE by_user_pipe AS ${from('events')} INTO TABLE by_user ${json}`,
-      `CREATE PIPELINE transformed_pipe AS ${from('transformed')} WITH TRANSFORM ('file://${program}', '', '') INTO TABLE transformed ${json}`,
-      'START ALL PIPELINES',
+      ...loadedTablesSql(kafka.brokers, program),
     );
     await DmlClient.createTables(client);
   }

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { DmlClient } from '../chaos/dml-client.ts';
 import { EventFeed, type FeedTarget } from '../chaos/event-feed.ts';
 import { expectLoadedOnce } from '../chaos/loaded-table.ts';
-import { eventColumns, eventFormats } from '../support/events.ts';
+import { loadedTablesSql, loads } from '../chaos/loaded-tables-sql.ts';
 import { createTopic } from '../support/kafka.ts';
 import { kafkaInside } from './cluster-services.ts';
 import type { ContainerCluster } from './container-cluster.ts';
@@ -13,11 +13,6 @@ const targets = [
   { topic: 'events', partitions: 4, format: 'json', eventsPerSecond, countMin: 0 },
   { topic: 'transformed', partitions: 4, format: 'json', eventsPerSecond, countMin: 0 },
 ] as const satisfies readonly FeedTarget[];
-const loads = [
-  { table: 'by_id', topic: 'events' },
-  { table: 'by_user', topic: 'events' },
-  { table: 'transformed', topic: 'transformed' },
-] as const;
 const settleMs = 500;
 const catchUpMs = 60_000;
 
@@ -40,19 +35,11 @@ export class Workload {
   /** @param program path of a transform program that passes text on, as runners see it */
   static async prepare(cluster: ContainerCluster, program: string): Promise<Workload> {
     for (const { topic, partitions } of targets) await createTopic(cluster.brokers, topic, partitions);
-    const from = (topic: string) => `LOAD DATA KAFKA '${kafkaInside}/${topic}'`;
-    const { json } = eventFormats;
     await using client = await cluster.connect();
     await client.run(
       'CREATE DATABASE chaos PARTITIONS 6',
       'USE chaos',
-      `CREATE ROWSTORE TABLE by_id (${eventColumns}, PRIMARY KEY (id))`,
-      `CREATE COLUMNSTORE TABLE by_user (${eventColumns}, SHARD KEY (user_id), SORT KEY (at))`,
-      `CREATE COLUMNSTORE TABLE transformed (${eventColumns}, SHARD KEY (id), SORT KEY (at))`,
-      `CREATE PIPELINE by_id_pipe AS ${from('events')} INTO TABLE by_id ${json}`,
-      `CREATE PIPELINE by_user_pipe AS ${from('events')} INTO TABLE by_user ${json}`,
-      `CREATE PIPELINE transformed_pipe AS ${from('transformed')} WITH TRANSFORM ('file://${program}', '', '') INTO TABLE transformed ${json}`,
-      'START ALL PIPELINES',
+      ...loadedTablesSql(kafkaInside, program),
     );
     await DmlClient.createTables(client);
     return new Workload(cluster);

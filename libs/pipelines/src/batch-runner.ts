@@ -7,7 +7,6 @@ import { failurePolicyOf, mayWorkElsewhere, retryDelayMs } from './batch/failure
 import { isAboutRows, loadFailure } from './batch/load-failure.ts';
 import { partitionRecord } from './batch/partition-record.ts';
 import type { ErrorLog, FailedBatch } from './error-log.ts';
-import type { BatchContext } from './pipeline-runner.ts';
 import type { PipelineSpec } from './pipeline-spec.ts';
 import type {
   ExtractReport,
@@ -18,6 +17,7 @@ import type {
   SourceRangeSpec,
   StagedSliceReport,
 } from './ports.ts';
+import type { BatchContext } from './runner-context.ts';
 import { untilLost } from './until-lost.ts';
 
 export interface BatchOrder {

@@ -1,9 +1,6 @@
-import type { CatalogStore } from '@millrace/catalog/catalog-store';
 import type { BatchRecord, PipelineCursor, PipelineRecord } from '@millrace/catalog/definitions';
 import { MillraceError } from '@millrace/errors/millrace-error';
-import type { BindContext } from '@millrace/planner/bind-context';
 import { sleep } from '@millrace/runtime/backoff';
-import type { Logger } from '@millrace/runtime/logger';
 import { rendezvous } from './batch/assign-ranges.ts';
 import { planRanges } from './batch/batch-plan.ts';
 import { batchSizeDefaults, nextBatchSize } from './batch/batch-size.ts';
@@ -11,36 +8,10 @@ import { failurePolicyOf, mayWorkElsewhere, retryDelayMs } from './batch/failure
 import { TrustedNodes } from './batch/trusted-nodes.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { ErrorLog, type ErrorLogPipeline, RecordedError } from './error-log.ts';
-import type { PipelineMetrics } from './metrics.ts';
 import { bindPipeline, definitionOf, type PipelineSpec } from './pipeline-spec.ts';
-import type {
-  Clock,
-  ClusterNodes,
-  ExtractorClients,
-  SourcePartitionState,
-  SourceRangeSpec,
-  Transactions,
-} from './ports.ts';
+import type { ExtractorClients, SourcePartitionState, SourceRangeSpec } from './ports.ts';
+import type { BatchContext, RunnerContext } from './runner-context.ts';
 import { untilLost } from './until-lost.ts';
-
-export interface RunnerContext {
-  readonly catalog: CatalogStore;
-  /** For binding definitions, with this database as the current one. */
-  readonly bindContext: (databaseName: string) => BindContext;
-  readonly transactions: Transactions;
-  readonly extractors: ExtractorClients;
-  readonly nodes: ClusterNodes;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly metrics: PipelineMetrics;
-  /** First pause after a failure to reach a source, in ms; pipelines_source_retry_delay_ms. */
-  readonly sourceDelayMs: () => number;
-}
-
-/** The same for the batches of one pipeline. */
-export interface BatchContext extends RunnerContext {
-  readonly nodes: TrustedNodes;
-}
 
 export interface RunOptions {
   /** Ends when nothing is left in the source. */

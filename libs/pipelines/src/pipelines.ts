@@ -9,9 +9,10 @@ import { alteredDefinition, offsetsOf } from './alter-definition.ts';
 import { rendezvous } from './batch/assign-ranges.ts';
 import { planRanges } from './batch/batch-plan.ts';
 import { batchesKept } from './batch-runner.ts';
-import { PipelineRunner, type RunnerContext, type RunResult } from './pipeline-runner.ts';
+import { PipelineRunner, type RunResult } from './pipeline-runner.ts';
 import { readPipelineSource } from './pipeline-source.ts';
 import { bindPipeline, definitionOf, type PipelineSpec } from './pipeline-spec.ts';
+import type { RunnerContext } from './runner-context.ts';
 import { untilLost } from './until-lost.ts';
 
 export type PipelinesContext = RunnerContext;
