@@ -5,7 +5,11 @@ import { type PrepareVote, type RowOperation, referenceOrdinal } from '../leaves
 import { type PartitionMap, routePartitions } from '../queries/partition-routing.ts';
 import type { LockMode } from '../transactions/lock-table.ts';
 import type { Participant, TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
-import type { ChangeSettings } from './insert-rows.ts';
+
+export interface ChangeSettings {
+  readonly lockWaitMs: number;
+  readonly signal: AbortSignal;
+}
 
 /** Rows of one table that a statement changes in place. */
 export interface RowChange {

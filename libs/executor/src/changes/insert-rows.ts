@@ -7,8 +7,8 @@ import type { PartitionMap } from '../queries/partition-routing.ts';
 import type { SelectRunner, ViewSource } from '../queries/select-runner.ts';
 import type { Participant, TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
 import type { AutoIncrement } from './auto-increment.ts';
-import { affectedRowsOf, checkedAssignments, lockModeOfInsert } from './change-rows.ts';
-import { type Delivery, stageSlices } from './stage-slices.ts';
+import { affectedRowsOf, type ChangeSettings, checkedAssignments, lockModeOfInsert } from './change-rows.ts';
+import { beginWithSlices, type Delivery } from './stage-slices.ts';
 import { type SplitRows, splitRows } from './staged-rows.ts';
 
 export interface InsertRowsOptions {
@@ -17,11 +17,6 @@ export interface InsertRowsOptions {
   readonly runner: SelectRunner;
   readonly coordinator: TransactionCoordinator;
   readonly autoIncrement: AutoIncrement;
-}
-
-export interface ChangeSettings {
-  readonly lockWaitMs: number;
-  readonly signal: AbortSignal;
 }
 
 export interface InsertOutcome {
@@ -73,16 +68,8 @@ export class InsertRows {
     const { coordinator, leaves, map } = this.#options;
     const { table, schemaVersion } = plan;
     const deliveries = deliveriesOf(rows.files, map.partitions(database.name));
-    const transactionId = coordinator.begin();
-    try {
-      await stageSlices(
-        { leaves, transactionId, databaseId: database.id, tableId: table.id, signal },
-        deliveries,
-      );
-    } catch (error) {
-      await coordinator.abandon(transactionId, [...new Set(deliveries.map(({ leafId }) => leafId))]);
-      throw error;
-    }
+    const order = { leaves, coordinator, databaseId: database.id, tableId: table.id, signal };
+    const transactionId = await beginWithSlices(order, deliveries);
     const onDuplicate = checkedOnDuplicate(table, plan.onDuplicate);
     const participants: Participant[] = deliveries.map(({ leafId, ordinal, slice }) => ({
       leafId,

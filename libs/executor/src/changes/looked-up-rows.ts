@@ -9,9 +9,15 @@ import type { MergeWorkspace } from '../queries/merge-engine.ts';
 import type { PartitionMap } from '../queries/partition-routing.ts';
 import type { SelectRunner, ViewSource } from '../queries/select-runner.ts';
 import type { Participant, TransactionCoordinator } from '../transactions/transaction-coordinator.ts';
-import { affectedRowsOf, changeRows, exclusiveLocks, placesOf, type RowChange } from './change-rows.ts';
-import type { ChangeSettings } from './insert-rows.ts';
-import { type Delivery, stageSlices } from './stage-slices.ts';
+import {
+  affectedRowsOf,
+  type ChangeSettings,
+  changeRows,
+  exclusiveLocks,
+  placesOf,
+  type RowChange,
+} from './change-rows.ts';
+import { beginWithSlices, type Delivery } from './stage-slices.ts';
 
 export interface LookedUpRowsParts {
   readonly map: PartitionMap;
@@ -102,13 +108,8 @@ async function changeWithSlices(
   { lockWaitMs, signal }: ChangeSettings,
 ): Promise<bigint> {
   if (deliveries.length === 0) return 0n;
-  const transactionId = coordinator.begin();
-  try {
-    await stageSlices({ leaves, transactionId, databaseId, tableId: table.id, signal }, deliveries);
-  } catch (error) {
-    await coordinator.abandon(transactionId, [...new Set(deliveries.map(({ leafId }) => leafId))]);
-    throw error;
-  }
+  const order = { leaves, coordinator, databaseId, tableId: table.id, signal };
+  const transactionId = await beginWithSlices(order, deliveries);
   const participants = deliveries.map(({ leafId, ordinal, slice }): Participant => {
     const looked = { ...operation, lookupSlice: slice } as RowOperation;
     return { leafId, databaseId, ordinal, operations: [looked] };

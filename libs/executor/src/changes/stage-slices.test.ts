@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Leaves } from '../leaves/leaf-port.ts';
-import { stageSlices } from './stage-slices.ts';
+import { beginWithSlices } from './stage-slices.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const order = { transactionId: 1n, databaseId: 1n, tableId: 1n, signal: new AbortController().signal };
+const order = { databaseId: 1n, tableId: 1n, signal: new AbortController().signal };
 
 it('opens no file for a leaf that is away or does not read', async () => {
   const received: string[] = [];
@@ -36,8 +36,15 @@ it('opens no file for a leaf that is away or does not read', async () => {
     path: leafId === 'online' ? path : join(folder, 'gone'),
     slice: `s${ordinal}`,
   }));
-  await expect(stageSlices({ leaves, ...order }, deliveries)).rejects.toMatchObject({ code: 'DISK_FULL' });
+  const abandoned: unknown[] = [];
+  const coordinator = {
+    begin: () => 1n,
+    abandon: async (...call: unknown[]) => void abandoned.push(call),
+  };
+  const begun = beginWithSlices({ leaves, coordinator, ...order }, deliveries);
+  await expect(begun).rejects.toMatchObject({ code: 'DISK_FULL' });
   expect(received).toEqual(['rows']);
+  expect(abandoned).toEqual([[1n, ['refusing', 'away', 'online']]]);
   // A stream that fails with nobody listening would end this test run.
   await sleep(50);
 });

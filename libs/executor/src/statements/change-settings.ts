@@ -1,4 +1,4 @@
-import type { ChangeSettings } from '../changes/insert-rows.ts';
+import type { ChangeSettings } from '../changes/change-rows.ts';
 import type { SessionState } from '../sessions/session-state.ts';
 import type { StatementContext } from './statement-handler.ts';
 
