@@ -118,7 +118,7 @@ describe('ChannelPool', () => {
         super(target, credentials, { ...options, 'grpc.client_idle_timeout_ms': 1_000 });
       }
     }
-    const pool = new ChannelPool<LeafClient>(ImpatientClient, {}, () => nowMs);
+    const pool = new ChannelPool<LeafClient>(ImpatientClient, {}, { nowMs: () => nowMs });
     closers.push(() => pool.close());
     const client = pool.get(address);
     await callUnary(client, client.getStatus, {});

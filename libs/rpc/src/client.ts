@@ -12,7 +12,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { errorFromStatus } from './error-details.ts';
-import { channelOptions } from './limits.ts';
+import { channelOptions, connectMsMaxDefault } from './limits.ts';
 import {
   channelCredentialsOf,
   clientInterceptorsOf,
@@ -185,9 +185,17 @@ type ClientClass<C extends Client> = new (
 /** A client that was asked for within this time is kept whatever its state: its caller is about to use it. */
 const freshMs = 60_000;
 
+export interface ChannelPoolSettings {
+  readonly nowMs?: () => number;
+  /** Longest time in which a client finds no connection, in ms. */
+  readonly connectMsMax?: number;
+}
+
 /**
  * One client per address, made on first use, all showing the same identity. Ask for the client at each call: one whose
- * connection has been closed for lack of calls is forgotten, as its peer may have left for good.
+ * connection has been closed for lack of calls is forgotten, as its peer may have left for good. So is one that finds no
+ * connection for a while, and with it the calls that wait for one: gRPC itself would wait as long as the system does for a
+ * peer that swallows what it is sent, minutes, at an address that may no longer be the peer's.
  */
 export class ChannelPool<C extends Client> {
   readonly #construct: ClientClass<C>;
@@ -195,17 +203,19 @@ export class ChannelPool<C extends Client> {
   readonly #options: Partial<ClientOptions>;
   readonly #clients = new Map<string, { readonly client: C; usedAt: number }>();
   readonly #nowMs: () => number;
+  readonly #connectMsMax: number;
   #sweptAt: number;
 
   constructor(
     construct: ClientClass<C>,
     security: NodeSecurity = noSecurity,
-    nowMs: () => number = () => performance.now(),
+    { nowMs = () => performance.now(), connectMsMax = connectMsMaxDefault }: ChannelPoolSettings = {},
   ) {
     this.#construct = construct;
     this.#credentials = channelCredentialsOf(security);
     this.#options = { ...channelOptions, interceptors: clientInterceptorsOf(security) };
     this.#nowMs = nowMs;
+    this.#connectMsMax = connectMsMax;
     this.#sweptAt = nowMs();
   }
 
@@ -220,7 +230,21 @@ export class ChannelPool<C extends Client> {
     }
     const client = new this.#construct(address, this.#credentials, this.#options);
     this.#clients.set(address, { client, usedAt });
+    this.#watch(address, client);
     return client;
+  }
+
+  /** Forgets a client that has found no connection for too long. */
+  #watch(address: string, client: C): void {
+    const channel = client.getChannel();
+    const state = channel.getConnectivityState(false);
+    if (state === connectivityState.SHUTDOWN) return;
+    const searching = state === connectivityState.CONNECTING || state === connectivityState.TRANSIENT_FAILURE;
+    const deadline = searching ? Date.now() + this.#connectMsMax : Number.POSITIVE_INFINITY;
+    channel.watchConnectivityState(state, deadline, (late) => {
+      if (late === undefined) this.#watch(address, client);
+      else this.drop(address);
+    });
   }
 
   /** Number of addresses that have a client. */

@@ -7,12 +7,15 @@ export interface ConnectFailure {
 }
 
 const wrapped = /^No connection established\. Last error: (.*?)\. Resolution note: .*$/s;
+/** The client was given up while the call waited for it. */
+const closedBefore = 'Channel closed before call started';
 /** What OpenSSL says of a record that is none, as when the other side answers in plain text. */
 const notTls =
   /wrong version number|packet length too long|unexpected message|http request|unsupported protocol/i;
 
 /** Reads the status text with which grpc-js ends a call for which it has no connection; undefined for any other. */
 export function connectFailureOf(details: string): ConnectFailure | undefined {
+  if (details === closedBefore) return { text: 'no connection came about', refused: false };
   const raw = wrapped.exec(details)?.[1];
   if (raw === undefined) return undefined;
   const last = raw.replace(/^Error(?: \[\w+\])?: /, '').replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)$/, '');

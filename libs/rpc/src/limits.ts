@@ -10,6 +10,9 @@ export const messageBytesMax = 64 * 1024 * 1024;
  */
 export const bulkChunkBytes = 1024 * 1024;
 
+/** Longest time for finding a connection: names, TCP, TLS and HTTP/2 together, in ms. */
+export const connectMsMaxDefault = 10_000;
+
 export const channelOptions: ChannelOptions = {
   'grpc.max_receive_message_length': messageBytesMax,
   'grpc.max_send_message_length': messageBytesMax,
@@ -25,6 +28,8 @@ export const channelOptions: ChannelOptions = {
   'grpc.service_config': serviceConfig,
   // Names are looked up for addresses only.
   'grpc.service_config_disable_resolution': 1,
+  // A node that comes back may have another address.
+  'grpc.dns_min_time_between_resolutions_ms': 1_000,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { MillraceError } from '@millrace/errors/millrace-error';
 import { HealthClient } from '@millrace/proto/grpc/health/v1/health';
@@ -227,6 +227,25 @@ describe('a call over a real channel', () => {
       message: expect.stringMatching(/failed: it does not speak gRPC/),
     });
     other.close();
+  });
+
+  it('ends when no connection comes about, and the next one tries anew', async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => void sockets.push(socket.on('error', () => {})));
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    const address = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const hasty = new ChannelPool(LeafClient, undefined, { connectMsMax: 200 });
+    const first = hasty.get(address);
+    // A stream: it has no deadline of its own.
+    const rows = callServerStream(first, first.query, queryRequest);
+    await expect(rows.next()).rejects.toMatchObject({
+      code: 'PEER_UNAVAILABLE',
+      message: `call to ${address} failed: no connection came about`,
+    });
+    expect(hasty.get(address)).not.toBe(first);
+    hasty.close();
+    for (const socket of sockets) socket.destroy();
+    silent.close();
   });
 
   it('does not go through the proxies of the environment', async () => {
