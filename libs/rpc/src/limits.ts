@@ -11,7 +11,7 @@ export const messageBytesMax = 64 * 1024 * 1024;
 export const bulkChunkBytes = 1024 * 1024;
 
 /** Longest time for finding a connection: names, TCP, TLS and HTTP/2 together, in ms. */
-export const connectMsMaxDefault = 10_000;
+export const connectMsMaxDefault = 5_000;
 
 export const channelOptions: ChannelOptions = {
   'grpc.max_receive_message_length': messageBytesMax,
