@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { kafkaImage } from '../../tools/images/base-images.ts';
 import type { ContainerSettings } from './hardened-container.ts';
-import { kafkaImage } from './images.ts';
 import type { Pair } from './pair-networks.ts';
 
 export const leaves = ['leaf-1', 'leaf-2', 'leaf-3'] as const;
@@ -28,7 +28,7 @@ export interface Ports {
 }
 
 export interface ClusterPlan {
-  /** Folder of this machine with `certs`, and with programs that runners see as /programs. */
+  /** Folder of this machine with `certs`, and with `programs`, which runners see as /programs. */
   readonly dir: string;
   readonly ports: Ports;
   readonly password: string;
@@ -82,7 +82,7 @@ function settingsOf(name: Service, { dir, ports, password, networksOf }: Cluster
     ...base,
     image: 'millrace/transform-runner:latest',
     environment: member,
-    mounts: { ...base.mounts, '/programs': dir },
+    mounts: { ...base.mounts, '/programs': join(dir, 'programs') },
   };
 }
 

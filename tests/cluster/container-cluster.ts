@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from 'testcontainers';
@@ -53,7 +53,8 @@ export class ContainerCluster implements AsyncDisposable {
     const dir = await mkdtemp(join(tmpdir(), 'millrace-containers-'));
     // Containers run under an account of their own.
     await chmod(dir, 0o755);
-    prepare(dir);
+    await mkdir(join(dir, 'programs'));
+    prepare(join(dir, 'programs'));
     await writeCertificates(join(dir, 'certs'));
     const ports = { mysql: await freePort(), kafka: await freePort() };
     const networks = await PairNetworks.start(pairs);

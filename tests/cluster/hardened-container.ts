@@ -5,7 +5,6 @@ export interface ContainerSettings {
   readonly name: string;
   readonly image: string;
   readonly environment?: Readonly<Record<string, string>>;
-  readonly command?: readonly string[];
   /** Ids of its networks. */
   readonly networks: readonly string[];
   /** Ports of the container by the port of 127.0.0.1 that leads there. */
@@ -32,12 +31,11 @@ export class HardenedContainer extends GenericContainer {
 
   constructor(settings: ContainerSettings) {
     super(settings.image);
-    const { name, environment, command, networks, published = {}, mounts = {} } = settings;
+    const { name, environment, networks, published = {}, mounts = {} } = settings;
     this.#name = name;
     this.#networks = networks;
     this.withHostname(name).withLabels({ 'org.millrace.service': name });
     if (environment !== undefined) this.withEnvironment({ ...environment });
-    if (command !== undefined) this.withCommand([...command]);
     this.withBindMounts(
       Object.entries(mounts).map(([target, source]) => ({ source, target, mode: 'ro' as const })),
     );

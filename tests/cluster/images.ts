@@ -1,5 +1,5 @@
 import { REAPER_IMAGE } from 'testcontainers/build/reaper/reaper.js';
-import { kafkaImage, provideKafkaImage, provideReaperImage } from '../../tools/images/base-images.ts';
+import { provideKafkaImage, provideReaperImage } from '../../tools/images/base-images.ts';
 import { buildImages } from '../../tools/images/build-images.ts';
 import { dockerUnavailableReason } from '../../tools/images/docker.ts';
 import { isAvailable } from '../support/need.ts';
@@ -26,5 +26,3 @@ export async function provideImages(): Promise<void> {
   await provideKafkaImage(options);
   await provideReaperImage(REAPER_IMAGE, options);
 }
-
-export { kafkaImage };
