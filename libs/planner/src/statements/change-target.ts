@@ -57,7 +57,7 @@ export function assignedTarget(
     columns.map((column) => {
       const found = lookUp(scope, column, 'field list');
       if (found === undefined) throw unknownColumn(column, 'field list');
-      return found?.kind === 'column' ? found.relation : undefined;
+      return found.kind === 'column' ? found.relation : undefined;
     }),
   );
   if (only !== undefined && relations.length === 1) return changeTarget(from, only);

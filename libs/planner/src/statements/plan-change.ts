@@ -19,8 +19,7 @@ import { type RenderScope, renderExpression } from '../render/render-expression.
 import { asValue } from '../types/convert.ts';
 import { LookupBuilder, type RowCut } from './change-lookup.ts';
 import type { ChangeTarget } from './change-target.ts';
-import type { TargetTable } from './target-table.ts';
-import { targetScope } from './target-table.ts';
+import { type TargetTable, targetScope } from './target-table.ts';
 
 /** What UPDATE and DELETE have in common: the table that changes, and conditions on it and what it is joined with. */
 export interface BoundChange extends ChangeTarget {
